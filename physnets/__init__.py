@@ -1,0 +1,13 @@
+"""Helpers for the course *Neural Networks for the Physical Sciences*.
+
+The lectures teach; this package runs the errands that several of them share:
+
+- `physnets.data`: the data sets that travel with the course,
+- `physnets.plots`: figures in the course's one style,
+- `physnets.checks`: gradients against finite differences, results against their expected bands,
+- `physnets.reproducibility`: one seed for every random number generator.
+
+Importing the package loads none of these: a module comes, with the libraries it needs, when it is imported itself.
+"""
+
+__version__ = "0.1.0"
