@@ -30,7 +30,9 @@ def gradient_error(
         ValueError: nothing to compare, shapes that disagree, parameters that are not float64, or values that are not finite.
     """
     if not len(parameters) or len(parameters) != len(gradients):
-        raise ValueError(f"{len(parameters)} parameter arrays and {len(gradients)} gradients given, expected as many of each, at least one.")
+        raise ValueError(
+            f"{len(parameters)} parameter arrays and {len(gradients)} gradients given, expected as many of each, at least one."
+        )
     if not (np.isfinite(step) and step > 0):
         raise ValueError(f"the step is {step}, expected a positive number.")
     theta = [np.array(p) for p in parameters]

@@ -117,7 +117,8 @@ def image_grid(images: np.ndarray, titles: Sequence[object] | None = None, *, co
         raise ValueError(f"columns is {columns}, expected 1 or more.")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(0.75 * columns + 0.2, (0.75 if titles is None else 0.98) * rows + 0.2), squeeze=False)
+    size = (0.75 * columns + 0.2, (0.75 if titles is None else 0.98) * rows + 0.2)
+    axes = plt.subplots(rows, columns, figsize=size, squeeze=False)[1]
     for ax in axes.flat:
         ax.axis("off")
     for number, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):

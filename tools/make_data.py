@@ -1,6 +1,6 @@
 """Make the files in data/ from what the locked libraries ship, and the registry of their checksums.
 
-    python tools/make_data.py
+Usage: python tools/make_data.py
 """
 
 import hashlib

@@ -1,0 +1,60 @@
+"""Run notebooks from their first cell to their last and store clean outputs: no timings, no stderr, no kernel details.
+
+    python tools/run_notebooks.py                       all lectures
+    python tools/run_notebooks.py notebooks/week01*     some of them
+
+A notebook that fails stays as it was.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from tqdm import tqdm
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def run(path: Path) -> None:
+    """Execute one notebook in its own folder and replace the file in one step once all cells have passed."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": path.parent}},
+    )
+    client.execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    # The kernel reports its own Python version here, which says nothing about the lecture.
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    new = path.with_suffix(".ipynb.new")
+    nbformat.write(notebook, new)
+    new.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in notebooks/")
+    paths = parser.parse_args().notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
+    for path in tqdm(paths, unit="notebook"):
+        try:
+            run(path)
+        except FileNotFoundError:
+            sys.exit(f"there is no notebook {path}; it is given relative to the folder you are in.")
+        except (nbformat.reader.NotJSONError, nbformat.ValidationError):
+            sys.exit(f"{path} is no notebook, expected Jupyter's JSON format; it is left as it was.")
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            sys.exit(f"{path} was left as it was, because a cell failed:\n{error}")
+
+
+if __name__ == "__main__":
+    main()
