@@ -11,23 +11,25 @@ def gradient_error(
     gradients: Sequence[np.ndarray],
     step: float = 1e-5,
 ) -> float:
-    r"""Compare gradients with central finite differences of the cost they belong to.
+    """Compare gradients with central finite differences of the cost they belong to.
 
-    Each parameter $\theta_i$ is moved by $\pm h$ and $[C(\theta + h e_i) - C(\theta - h e_i)] / 2h$ set against the given gradient.
-    The truncation error falls as $h^2$ and the rounding error grows as $1/h$; in double precision $h = 10^{-5}$ is near the best.
+    Each entry of each parameter array is moved by `step` up and down, and `(cost above - cost below) / (2 * step)` is set against the
+    given gradient. The truncation error falls as `step**2` and the rounding error grows as `1 / step`; in double precision 1e-5 is near
+    the best for parameters of size 1.
 
     Args:
         cost: takes the list of parameter arrays, returns the cost $C$, one number.
         parameters: float64 arrays of any shapes, at which the gradient was computed; not changed.
         gradients: one array for each of `parameters`, of the same shape: the derivative of the cost for each entry.
-        step: $h$, in the parameters' units.
+        step: how far each entry is moved, in the parameters' units.
 
     Returns:
-        The largest relative error over the arrays, $\lVert g - g_{fd} \rVert / \lVert g_{fd} \rVert$ (Euclidean norms).
-        Where the finite differences vanish altogether, the absolute error $\lVert g \rVert$.
+        The largest relative error over the arrays: the Euclidean norm of the difference between gradient and finite differences, divided
+        by the norm of the finite differences. Where these vanish altogether, the norm of the gradient.
 
     Raises:
-        ValueError: nothing to compare, shapes that disagree, parameters that are not float64, or values that are not finite.
+        ValueError: nothing to compare, shapes that disagree, parameters that are not float64, values that are not finite, or a cost
+            that is not one finite number.
     """
     if not len(parameters) or len(parameters) != len(gradients):
         raise ValueError(
@@ -39,10 +41,14 @@ def gradient_error(
     for number, (p, g) in enumerate(zip(theta, gradients, strict=True)):
         if p.dtype != np.float64:
             raise ValueError(f"parameter array {number} is {p.dtype}, expected float64: finite differences need double precision.")
+        if p.size == 0:
+            raise ValueError(f"parameter array {number} has shape {p.shape}, expected at least one entry.")
         if np.shape(g) != p.shape:
             raise ValueError(f"gradient {number} has shape {np.shape(g)}, expected {p.shape}, the shape of its parameters.")
         if not (np.isfinite(p).all() and np.isfinite(g).all()):
             raise ValueError(f"parameter array {number} or its gradient has values that are not finite, expected finite numbers only.")
+    if np.shape(cost(theta)) != ():
+        raise ValueError(f"the cost has shape {np.shape(cost(theta))}, expected one number: the sum or the mean over the data.")
     return max(_relative_error(cost, theta, p, np.asarray(g), step) for p, g in zip(theta, gradients, strict=True))
 
 
@@ -57,6 +63,8 @@ def _relative_error(cost, theta, p, gradient, step):
         below = cost(theta)
         p[index] = centre
         differences[index] = (above - below) / (2 * step)
+    if not np.isfinite(differences).all():
+        raise ValueError(f"the cost is not finite within {step} of the parameters, expected a finite number.")
     scale = np.linalg.norm(differences)
     return float(np.linalg.norm(gradient - differences) / (scale or 1.0))
 

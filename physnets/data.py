@@ -55,8 +55,10 @@ def load_digits() -> tuple[np.ndarray, np.ndarray]:
     """Load the handwritten digits: 1797 grey images of 8 x 8 pixels, ten classes of about 180 each.
 
     Returns:
-        images: float64, shape (1797, 8, 8); pixel values 0 (paper) to 16 (ink), the count of inked dots in a 4 x 4 block.
-        labels: int64, shape (1797,); the digit, 0 to 9.
+        Two arrays:
+
+        - images: float64, shape (1797, 8, 8); pixel values 0 (paper) to 16 (ink), the count of inked dots in a 4 x 4 block.
+        - labels: int64, shape (1797,); the digit, 0 to 9.
 
     Raises:
         ValueError, FileNotFoundError: the data file is damaged or missing, as in `data_path`.

@@ -35,7 +35,7 @@ def heatmap(table: pd.DataFrame, ax: Axes | None = None, *, label: str, fmt: str
 
     Args:
         table: shape (rows, columns), numbers. Its index and columns hold the axis values (say learning rates and penalties), and
-            their names become the axis labels. Missing values (NaN) stay blank.
+            their names become the axis labels. Missing values (NaN) stay blank; infinite ones are written, outside the colour scale.
         ax: where to draw; a new figure if not given.
         label: what the numbers are, with their unit; written beside the colour bar.
         fmt: format of the number in each cell.
@@ -49,12 +49,16 @@ def heatmap(table: pd.DataFrame, ax: Axes | None = None, *, label: str, fmt: str
         raise ValueError(f"the table has shape {table.shape}, expected at least one row and one column.")
     if not all(pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes):
         raise ValueError("the table holds something else than numbers, expected numbers only.")
-    if not np.isfinite(table.to_numpy(dtype=float)).any():
+    numbers = table.to_numpy(dtype=float)
+    finite = numbers[np.isfinite(numbers)]
+    if finite.size == 0:
         raise ValueError("the table holds no finite number, expected at least one.")
     ax = _axes(ax, figsize=(1.9 + 0.72 * table.shape[1], 1.3 + 0.52 * table.shape[0]))
     sns.heatmap(
         table,
         ax=ax,
+        vmin=finite.min(),
+        vmax=finite.max(),
         annot=True,
         fmt=fmt,
         xticklabels=[_tick(value) for value in table.columns],
@@ -104,13 +108,16 @@ def image_grid(images: np.ndarray, titles: Sequence[object] | None = None, *, co
         The Axes, shape (n,).
 
     Raises:
-        ValueError: no image, another shape, values that are not finite, another number of titles, or fewer than one column.
+        ValueError: no image, another shape, values that are not finite, colours beyond their range, another number of titles, or fewer
+            than one column.
     """
     images = np.asarray(images)
     if images.size == 0 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
         raise ValueError(f"the images have shape {images.shape}, expected (n, height, width) or (n, height, width, 3) with n >= 1.")
     if not np.isfinite(images).all():
         raise ValueError("the images have values that are not finite, expected finite numbers only.")
+    if images.ndim == 4 and images.dtype != np.uint8 and (images.min() < 0 or images.max() > 1):
+        raise ValueError(f"the colours go from {images.min():g} to {images.max():g}, expected 0 to 1, or uint8.")
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"{len(titles)} titles for {len(images)} images given, expected one title an image.")
     if columns < 1:

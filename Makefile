@@ -1,0 +1,41 @@
+# `make help` lists the targets. The first one you call makes the environment in .venv from the lock file.
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+
+.PHONY: help book test lab notebooks lint lock address clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+book: $(VENV)/ready  ## build the book; open _build/html/index.html
+	$(BIN)/jupyter-book build . -W -n --keep-going
+
+test: $(VENV)/ready  ## run all tests, every notebook among them
+	$(BIN)/python -m pytest
+
+lab: $(VENV)/ready  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(VENV)/ready  ## run every notebook again and store its outputs
+	$(BIN)/python tools/run_notebooks.py
+
+lint: $(VENV)/ready  ## check and format modules and notebooks
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(VENV)/ready  ## resolve the lock file anew from pyproject.toml (needs a network)
+	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --all-extras --no-header --upgrade --output-file requirements.txt pyproject.toml
+
+address: $(VENV)/ready  ## change the repository's address everywhere: make address URL=https://github.com/you/fork
+	$(BIN)/python tools/set_address.py $(URL)
+
+clean:  ## remove the built book and the environment
+	rm -rf _build $(VENV)
+
+$(VENV)/ready: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "this course needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,183 @@
+"""The book: built once, as `make book` does but with no network, then read page by page as a browser would."""
+
+import importlib
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+LISTED = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
+LECTURES = [page for page in LISTED if page.startswith("notebooks/")]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+# What a browser fetches by itself when it shows a page, as opposed to what a reader may click.
+FETCHED = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "embed": "src",
+    "object": "data",
+}
+FETCHED_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "preconnect", "dns-prefetch"}
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """The finished build: the process, and the folder of HTML pages."""
+    output = tmp_path_factory.mktemp("book")
+    nowhere = "http://127.0.0.1:9"  # nobody listens on the discard port
+    command = [shutil.which("jupyter-book", path=Path(sys.executable).parent), "build", ROOT, "-W", "-n", "--keep-going"]
+    process = subprocess.run(
+        [*command, "--path-output", output],
+        capture_output=True,
+        encoding="utf-8",
+        env=os.environ | {"http_proxy": nowhere, "https_proxy": nowhere, "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        timeout=300,
+    )
+    return process, output / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def html(build):
+    """The folder of HTML pages."""
+    process, folder = build
+    if not (folder / "index.html").is_file():
+        pytest.fail("the book was not built:\n" + process.stderr[-2000:])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(html):
+    """Every HTML page, parsed, by its path; the theme's templates under _static are no pages."""
+    paths = [path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts]
+    return {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
+
+
+def fetched(page):
+    """The addresses that a browser fetches to show a page."""
+    for name, attribute in FETCHED.items():
+        yield from (tag[attribute] for tag in page.find_all(name, attrs={attribute: True}))
+    yield from (tag["href"] for tag in page.find_all("link", href=True) if FETCHED_LINKS & set(tag.get("rel", [])))
+
+
+def is_foreign(address):
+    parts = urlsplit(address)
+    return bool(parts.netloc) or parts.scheme not in ("", "data")
+
+
+def test_the_build_gives_no_warning(build):
+    process, _ = build
+    log = process.stdout + process.stderr
+    assert process.returncode == 0, log[-3000:]
+    assert not re.search(r"\b(WARNING|ERROR|CRITICAL)\b", log), log[-3000:]
+
+
+def test_every_listed_page_is_built_and_every_lecture_is_listed(html):
+    assert [page for page in LISTED if not (html / f"{page}.html").is_file()] == []
+    assert {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")} == set(LECTURES)
+
+
+def test_no_page_fetches_anything_from_a_foreign_host(html, pages):
+    foreign = [(path.name, address) for path, page in pages.items() for address in fetched(page) if is_foreign(address)]
+    for sheet in html.rglob("*.css"):
+        text = sheet.read_text(encoding="utf-8", errors="replace")
+        addresses = re.findall(r"""(?:url\(|@import)\s*['"]?([^'")\s]+)""", text)
+        foreign += [(sheet.name, address) for address in addresses if is_foreign(address)]
+    assert foreign == []
+
+
+def test_links_and_anchors_within_the_book_resolve(pages):
+    anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
+    broken = []
+    for path, page in pages.items():
+        addresses = [tag["href"] for tag in page.find_all("a", href=True)] + list(fetched(page))
+        for address in addresses:
+            parts = urlsplit(address)
+            if parts.netloc or parts.scheme:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            missing_anchor = parts.fragment and target in anchors and unquote(parts.fragment) not in anchors[target]
+            if not target.is_file() or missing_anchor:
+                broken.append((path.name, address))
+    assert broken == []
+
+
+def test_mathjax_is_a_local_file(html, pages):
+    page = html / "book" / "notation.html"
+    scripts = pages[page].find_all("script", src=re.compile("mathjax", re.IGNORECASE))
+    assert len(scripts) == 1
+    assert (page.parent / urlsplit(scripts[0]["src"]).path).resolve().is_file()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium or Chrome browser")
+@pytest.mark.parametrize("page", ["book/notation", *LECTURES])
+def test_formulas_are_set_with_the_network_off(html, tmp_path, page):
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"]
+    address = (html / f"{page}.html").as_uri()
+    shown = subprocess.run([CHROMIUM, *flags, address], capture_output=True, encoding="utf-8", timeout=100).stdout
+    dom = BeautifulSoup(shown, "html.parser")
+    formulas = dom.select(".math")
+    assert formulas
+    assert [formula.get_text() for formula in formulas if not formula.find("mjx-container")] == []
+    assert dom.select("mjx-merror, [data-mjx-error]") == []
+
+
+@pytest.mark.parametrize("lecture", LECTURES)
+def test_launch_buttons_open_the_lecture_in_the_configured_repository(html, pages, lecture):
+    links = {tag["href"] for tag in pages[html / f"{lecture}.html"].find_all("a", href=True)}
+    url, branch, buttons = CONFIG["repository"]["url"], CONFIG["repository"]["branch"], CONFIG["launch_buttons"]
+    repository = urlsplit(url).path.strip("/")
+    assert f"{buttons['colab_url']}/github/{repository}/blob/{branch}/{lecture}.ipynb" in links
+    assert f"{buttons['binderhub_url']}/v2/gh/{repository}/{branch}?urlpath=lab/tree/{lecture}.ipynb" in links
+    path = f"lab/tree/{repository.split('/')[1]}/{lecture}.ipynb"
+    assert f"{buttons['jupyterhub_url']}/hub/user-redirect/git-pull?repo={quote(url)}&urlpath={path}&branch={branch}" in links
+
+
+@pytest.mark.parametrize("lecture", LECTURES)
+def test_the_notebook_for_download_is_the_committed_one(html, pages, lecture):
+    page = html / f"{lecture}.html"
+    link = pages[page].find("a", class_="btn-download-source-button", href=True)
+    assert (page.parent / link["href"]).resolve().read_bytes() == (ROOT / f"{lecture}.ipynb").read_bytes()
+
+
+@pytest.mark.parametrize("lecture", LECTURES)
+def test_results_are_shown_as_a_table(html, pages, lecture):
+    notebook = json.loads((ROOT / f"{lecture}.ipynb").read_text(encoding="utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    expected = sum("".join(output.get("data", {}).get("text/markdown", "")).startswith("| Quantity |") for output in outputs)
+    tables = pages[html / f"{lecture}.html"].select(".cell_output table")
+    headers = [[cell.get_text(strip=True) for cell in table.find_all("th")] for table in tables]
+    assert headers.count(["Quantity", "Measured", "Expected"]) == expected >= 1
+
+
+def test_every_reference_stands_in_the_bibliography_once(html, pages):
+    entries = re.findall(r"^@\w+\{", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M)
+    assert len(pages[html / "book" / "bibliography.html"].select("article section ul > li")) == len(entries)
+
+
+def test_every_public_function_is_on_the_api_page(html, pages):
+    names = []
+    for path in sorted((ROOT / "physnets").glob("[!_]*.py")):
+        module = importlib.import_module(f"physnets.{path.stem}")
+        functions = inspect.getmembers(module, inspect.isfunction)
+        names += [f"{module.__name__}.{name}" for name, f in functions if f.__module__ == module.__name__ and not name.startswith("_")]
+    page = pages[html / "book" / "api.html"]
+    assert names
+    assert [name for name in names if not page.find(id=name)] == []
+    assert "$" not in page.find("article").get_text()

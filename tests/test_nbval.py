@@ -1,0 +1,149 @@
+"""Proof that the regression test over the notebooks fails when it should, and only then.
+
+A small notebook is run and stored by the project's own tool; copies of it get one fault each; nbval judges them all in one run.
+"""
+
+import subprocess
+import sys
+import time
+import tomllib
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tests.nbval_settings import compared
+from tools.run_notebooks import run
+
+ROOT = Path(__file__).resolve().parent.parent
+CELL_TIMEOUT = 8  # seconds, for the hung and the dead kernel below
+
+IMPORTS, ENERGY, FIGURE, BAND, NOISE = range(5)
+CELLS = [
+    "import sys\n\nimport matplotlib.pyplot as plt\n\nfrom physnets.checks import what_you_should_see",
+    'print("lowest energy 0.1234 of 5 levels")\nprint("loading", file=sys.stderr)',
+    "fig, ax = plt.subplots()\nax.plot([0, 1], [0, 1]);",
+    'what_you_should_see([("accuracy", 0.975, 0.9, 1.0)])',
+    'print("trained to 0.7312")',
+]
+
+
+def in_output(cell: int, old: str, new: str):
+    """A fault: the committed output of a cell says something else than the cell gives today."""
+
+    def fault(notebook):
+        for output in notebook.cells[cell].outputs:
+            if output.get("name") == "stdout":
+                assert old in output.text
+                output.text = output.text.replace(old, new)
+            elif "text/markdown" in output.get("data", {}):
+                assert old in output.data["text/markdown"]
+                output.data["text/markdown"] = output.data["text/markdown"].replace(old, new)
+
+    return fault
+
+
+def in_source(cell: int, old: str, new: str):
+    """A fault: the code of a cell has changed."""
+
+    def fault(notebook):
+        assert old in notebook.cells[cell].source
+        notebook.cells[cell].source = notebook.cells[cell].source.replace(old, new)
+
+    return fault
+
+
+HARMLESS = {
+    "nothing": lambda notebook: None,
+    "last_digit": in_output(ENERGY, "0.1234", "0.1235"),
+    "value_within_band": in_output(BAND, "0.975", "0.942"),
+    "value_that_may_vary": in_output(NOISE, "0.7312", "0.6999"),
+    "stderr": in_source(ENERGY, "loading", "loading again"),
+}
+FAULTS = {
+    "number": in_output(ENERGY, "0.1234", "0.1236"),
+    "whole_number": in_output(ENERGY, "5 levels", "6 levels"),
+    "text": in_output(ENERGY, "lowest", "highest"),
+    "exception": in_source(ENERGY, "print(", "raise ValueError("),
+    "no_output": in_source(ENERGY, 'print("lowest', 'str("lowest'),
+    "figure_code_breaks": in_source(FIGURE, "[0, 1]);", "[0, 1, 2]);"),
+    "figure_not_drawn": in_source(FIGURE, "ax.plot", "plt.close(fig); ax.plot"),
+    "value_out_of_band": in_source(BAND, "0.975", "0.875"),
+    "another_band": in_output(BAND, "0.9 to 1", "0.8 to 1"),
+    "words_around_a_varying_value": in_output(NOISE, "trained to", "stuck at"),
+    "dead_kernel": in_source(ENERGY, "print(", "import os; os._exit(1); print("),
+    "endless_loop": in_source(ENERGY, "print(", "while True: pass\nprint("),
+}
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory):
+    """Failure messages of each faulty notebook, and the seconds the whole run took."""
+    folder = tmp_path_factory.mktemp("faults")
+    sound = new_notebook(cells=[new_code_cell(source) for source in CELLS])
+    sound.cells[NOISE].metadata["tags"] = ["values-vary"]
+    path = folder / "sound.ipynb"
+    nbformat.write(sound, path)
+    run(path)
+    for name, fault in (HARMLESS | FAULTS).items():
+        notebook = nbformat.read(path, as_version=4)
+        fault(notebook)
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    path.unlink()
+    settings = ["-c", ROOT / "pyproject.toml", "-p", "tests.nbval_settings", "-p", "no:cacheprovider", "-o", "addopts="]
+    options = ["--nbval", f"--nbval-cell-timeout={CELL_TIMEOUT}", "-n2", "--dist=loadfile", f"--junitxml={folder}/junit.xml"]
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-m", "pytest", folder, *settings, *options], cwd=ROOT, capture_output=True, check=False)
+    seconds = time.monotonic() - start
+    messages = {name: [] for name in HARMLESS | FAULTS}
+    for case in ET.parse(folder / "junit.xml").iter("testcase"):
+        name = next(known for known in sorted(messages, key=len, reverse=True) if known in case.get("classname"))
+        messages[name] += [child.get("message") + (child.text or "") for child in case if child.tag in ("failure", "error")]
+    return messages, seconds
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_passes_with(verdicts, name):
+    assert verdicts[0][name] == []
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fails_on(verdicts, name):
+    assert verdicts[0][name]
+
+
+def test_says_why(verdicts):
+    messages = {name: "".join(texts) for name, texts in verdicts[0].items()}
+    assert "0.1236" in messages["number"] and "0.1234" in messages["number"]
+    assert "outside the expected band: accuracy is 0.875, expected 0.9 to 1" in messages["value_out_of_band"]
+    assert f"Timeout of {CELL_TIMEOUT} seconds exceeded" in messages["endless_loop"]
+    assert "Timeout" in messages["dead_kernel"] or "dead" in messages["dead_kernel"]
+
+
+def test_hung_and_dead_kernels_are_given_up_in_under_two_minutes(verdicts):
+    addopts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["addopts"]
+    assert "--nbval-cell-timeout=100 " in addopts
+    assert verdicts[1] < 60
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("x = 0.97", "x = 0.96", True),
+        ("x = 0.97", "x = 0.95", False),
+        ("1.0e-05", "1.1e-05", True),
+        ("1.0e-05", "1.2e-05", False),
+        ("-0.5", "0.5", False),
+        ("7 of 10", "7 of 11", False),
+        ("0.123456789012", "0.123456789099", True),
+        ("123456.7", "123456.9", False),
+        ("nan", "0.5", False),
+        ("a  1.5\n b", "a 1.5 b", True),
+        ("1.5 and 2.5", "1.5", False),
+    ],
+)
+def test_numeric_tolerance(a, b, same):
+    assert (compared(a, []) == compared(b, [])) is same
+    assert (compared(a, []) != compared(b, [])) is not same
