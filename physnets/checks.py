@@ -18,7 +18,7 @@ def gradient_error(
     the best for parameters of size 1.
 
     Args:
-        cost: takes the list of parameter arrays, returns the cost $C$, one number.
+        cost: takes the list of parameter arrays, returns the cost, one number.
         parameters: float64 arrays of any shapes, at which the gradient was computed; not changed.
         gradients: one array for each of `parameters`, of the same shape: the derivative of the cost for each entry.
         step: how far each entry is moved, in the parameters' units.

@@ -35,7 +35,7 @@ def heatmap(table: pd.DataFrame, ax: Axes | None = None, *, label: str, fmt: str
 
     Args:
         table: shape (rows, columns), numbers. Its index and columns hold the axis values (say learning rates and penalties), and
-            their names become the axis labels. Missing values (NaN) stay blank; infinite ones are written, outside the colour scale.
+            their names become the axis labels. Values that are not finite (NaN, infinity) stay blank.
         ax: where to draw; a new figure if not given.
         label: what the numbers are, with their unit; written beside the colour bar.
         fmt: format of the number in each cell.

@@ -24,13 +24,14 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import physnets
 from physnets import data
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK_TEXT = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 LOCK = [Requirement(line) for line in LOCK_TEXT.splitlines() if line and not line.startswith((" ", "#"))]
-DIRECT = [Requirement(line) for line in [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]]
+DIRECT = [Requirement(line) for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()) for line in lines]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 SYSTEMS = {
@@ -157,6 +158,10 @@ def test_conda_installs_the_same_lock_and_the_same_pythons():
     assert set(PYTHONS) <= set(SpecifierSet(PROJECT["requires-python"]).filter(every))
 
 
+def test_the_package_says_its_own_version():
+    assert physnets.__version__ == PROJECT["version"]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The package, built with no network."""
@@ -189,7 +194,7 @@ print(json.dumps({"module": data.__file__, "loaders": loaders, "files": [str(dat
 
 def test_an_installed_wheel_finds_its_data_outside_the_clone(wheel, tmp_path):
     folder = tmp_path / "environment"
-    venv.create(folder)
+    venv.create(folder, symlinks=os.name != "nt")
     installed = {name: sysconfig.get_path(name, "venv", {"base": str(folder), "platbase": str(folder)}) for name in ("purelib", "scripts")}
     python = Path(installed["scripts"], "python")
     options = ["--no-index", "--no-deps", "--no-compile", "--quiet", "--disable-pip-version-check"]
