@@ -78,6 +78,19 @@ def test_the_parameters_stay_as_they_were(parameters, gradients):
         np.testing.assert_array_equal(p, q)
 
 
+def test_the_parameters_stay_as_they_were_when_the_cost_fails(parameters, gradients):
+    before = parameters[0].copy()
+
+    def cost(theta):
+        if theta[0][0, 0] != before[0, 0]:
+            raise OverflowError
+        return quadratic(theta)
+
+    with pytest.raises(OverflowError):
+        gradient_error(cost, parameters, gradients)
+    np.testing.assert_array_equal(parameters[0], before)
+
+
 def test_each_entry_is_put_back_before_the_next_is_moved(parameters, gradients):
     start = np.concatenate([p.ravel() for p in parameters])
     moved = []

@@ -30,7 +30,7 @@ from physnets import data
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK_TEXT = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-LOCK = [Requirement(line) for line in LOCK_TEXT.splitlines() if line and not line.startswith((" ", "#"))]
+LOCK = [Requirement(line) for line in LOCK_TEXT.splitlines() if line and not line.startswith((" ", "#", "-"))]
 DIRECT = [Requirement(line) for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()) for line in lines]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
