@@ -5,7 +5,9 @@ The lectures teach; this package runs the errands that several of them share:
 - `physnets.data`: the data sets that travel with the course,
 - `physnets.plots`: figures in the course's one style,
 - `physnets.checks`: gradients against finite differences, results against their expected bands,
-- `physnets.reproducibility`: one seed for every random number generator.
+- `physnets.reproducibility`: one seed for every random number generator,
+- `physnets.grid`: many small networks trained together as one program,
+- `physnets.search`: a search over any Keras model, also on a cluster.
 
 Importing the package loads none of these: a module comes, with the libraries it needs, when it is imported itself.
 """

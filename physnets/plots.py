@@ -61,12 +61,14 @@ def heatmap(table: pd.DataFrame, ax: Axes | None = None, *, label: str, fmt: str
         vmax=finite.max(),
         annot=True,
         fmt=fmt,
+        cmap="viridis",
         xticklabels=[_tick(value) for value in table.columns],
         yticklabels=[_tick(value) for value in table.index],
         cbar_kws={"label": label},
     )
     ax.set(xlabel=table.columns.name or "", ylabel=table.index.name or "")
     ax.tick_params(axis="y", rotation=0)
+    ax.grid(False)  # it would show through the blank cells
     return ax
 
 

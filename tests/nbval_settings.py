@@ -9,10 +9,14 @@
 """
 
 import math
+import os
 import re
 
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
+
+# As tools/run_notebooks.py does; here two notebooks run side by side.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 RELATIVE = 1e-6
 _WHOLE = 0.0

@@ -7,6 +7,7 @@ A notebook that fails stays as it was.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm import tqdm
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+# The lectures' matrices are small: a second thread only waits, and next to another busy program it waits long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
