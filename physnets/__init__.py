@@ -3,6 +3,7 @@
 The lectures teach; this package runs the errands that several of them share:
 
 - `physnets.data`: the data sets that travel with the course,
+- `physnets.images`: MNIST and CIFAR-10, downloaded where they have to be,
 - `physnets.plots`: figures in the course's one style,
 - `physnets.checks`: gradients against finite differences, results against their expected bands,
 - `physnets.reproducibility`: one seed for every random number generator,

@@ -96,3 +96,14 @@ def test_a_missing_registry_is_named(copy):
     path.unlink()
     with pytest.raises(FileNotFoundError, match=rf"^no list of data files at {re.escape(str(path))}: install physnets again"):
         data.data_path("digits.npz")
+
+
+def test_the_prices_are_whole_and_in_order():
+    prices = data.load_prices()
+    assert prices.shape == (3270, 3)
+    assert list(prices.columns) == ["AAPL", "IBM", "MSFT"]
+    assert prices.index.is_monotonic_increasing and prices.index.is_unique
+    assert [f"{day:%Y-%m-%d}" for day in prices.index[[0, -1]]] == ["2000-03-01", "2013-03-01"]
+    assert (prices > 0).all(axis=None)
+    # A split that was not adjusted for would show as a fall by half or more within a day; the worst real day was Apple's, 52%.
+    assert prices.pct_change().min().round(2).to_dict() == {"AAPL": -0.52, "IBM": -0.16, "MSFT": -0.16}
