@@ -8,7 +8,9 @@ The lectures teach; this package runs the errands that several of them share:
 - `physnets.checks`: gradients against finite differences, results against their expected bands,
 - `physnets.reproducibility`: one seed for every random number generator,
 - `physnets.grid`: many small networks trained together as one program,
-- `physnets.search`: a search over any Keras model, also on a cluster.
+- `physnets.search`: a search over any Keras model, also on a cluster,
+- `physnets.sequences`: windows, splits and scaling in time, forecasts step by step,
+- `physnets.physics`: the pairing model's energies and the driven oscillator.
 
 Importing the package loads none of these: a module comes, with the libraries it needs, when it is imported itself.
 """

@@ -1,0 +1,236 @@
+"""Sequences in time: windows cut from them, parts split and scaled without a look ahead, forecasts rolled out step by step."""
+
+import functools
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from sklearn.preprocessing import StandardScaler
+
+if TYPE_CHECKING:
+    import keras
+
+Windows = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class SplitSeries:
+    """Windows of a sequence in three parts that follow one another in time, in the training part's units of scale.
+
+    Attributes:
+        train: inputs of shape (n, window, F) and targets of shape (n, horizon, F), all within the first part of the sequence.
+        validation: the same for the second part. Its targets lie in that part; its first inputs reach back into the part before, which
+            is known by then.
+        test: the same for the last part.
+        scaler: shift and scale of each feature, fitted on the training part alone.
+    """
+
+    train: Windows
+    validation: Windows
+    test: Windows
+    scaler: StandardScaler
+
+    def unscale(self, values: np.ndarray) -> np.ndarray:
+        """Return scaled values of shape (..., F) in the sequence's own units."""
+        return values * self.scaler.scale_ + self.scaler.mean_
+
+
+def windows(series: np.ndarray | pd.Series | pd.DataFrame, window: int, horizon: int = 1) -> Windows:
+    """Cut a sequence into all its overlapping windows, each with the values that follow it.
+
+    Args:
+        series: shape (T,) for one feature or (T, F), time along the first axis, finite numbers. An index of dates, if there is one, has to
+            increase from row to row.
+        window: values in an input, 1 or more.
+        horizon: values in a target, 1 or more.
+
+    Returns:
+        Two arrays, new ones, with n = T - window - horizon + 1:
+
+        - inputs: shape (n, window, F); entry [i, j] is the sequence at time i + j.
+        - targets: shape (n, horizon, F); entry [i, j] is the sequence at time i + window + j.
+
+    Raises:
+        ValueError: one of the arguments is not as described, or the sequence is shorter than window + horizon.
+    """
+    values = _checked(series)
+    window, horizon = _whole("window", window), _whole("horizon", horizon)
+    if len(values) < window + horizon:
+        raise ValueError(f"the sequence has {len(values)} values, expected at least {window} + {horizon}, one window and what follows it.")
+    cut = np.lib.stride_tricks.sliding_window_view(values, window + horizon, axis=0).swapaxes(1, 2)
+    return cut[:, :window].copy(), cut[:, window:].copy()
+
+
+def split_windows(
+    series: np.ndarray | pd.Series | pd.DataFrame, window: int, horizon: int = 1, *, train: float = 0.7, validation: float = 0.15
+) -> SplitSeries:
+    """Split a sequence in time, scale it by its training part, and cut each part into windows.
+
+    A window belongs to the part that holds its whole target; one whose target lies across a boundary is left out.
+
+    Args:
+        series: as in `windows`.
+        window: as in `windows`.
+        horizon: as in `windows`.
+        train: share of the values in the first part, between 0 and 1.
+        validation: share of the values in the second part; the third takes the rest.
+
+    Returns:
+        The windows of the three parts, each feature scaled to mean 0 and standard deviation 1 over the training part.
+
+    Raises:
+        ValueError: one of the arguments is not as described, or a part is too short for a window.
+    """
+    if not (train > 0 and validation > 0 and train + validation < 1):
+        raise ValueError(f"the shares are {train} and {validation}, expected two positive numbers whose sum is below 1.")
+    values = _checked(series)
+    window, horizon = _whole("window", window), _whole("horizon", horizon)
+    first, second = round(train * len(values)), round((train + validation) * len(values))
+    bounds = {"training": (0, first), "validation": (first - window, second), "test": (second - window, len(values))}
+    for name, (start, stop) in bounds.items():
+        if start < 0 or stop - start < window + horizon:
+            raise ValueError(
+                f"the sequence's {len(values)} values leave too few for the {name} part, expected one window of {window} + {horizon}."
+            )
+    scaler = StandardScaler().fit(values[:first])
+    scaled = scaler.transform(values)
+    return SplitSeries(*(windows(scaled[start:stop], window, horizon) for start, stop in bounds.values()), scaler)
+
+
+def roll_out(model: "keras.Model", start: np.ndarray, steps: int) -> np.ndarray:
+    """Forecast step by step, each forecast becoming the newest value of the window for the next, as one compiled loop.
+
+    The loop is compiled at the first call for a model and a shape of `start`, and serves any number of steps; changed weights take effect.
+
+    Args:
+        model: takes windows of shape (n, window, F) and returns the value after each, shape (n, F).
+        start: the known windows, shape (n, window, F), finite numbers.
+        steps: values to forecast, 1 or more.
+
+    Returns:
+        The forecasts, shape (n, steps, F).
+
+    Raises:
+        ValueError: one of the arguments is not as described.
+    """
+    steps = _whole("number of steps", steps)
+    start = np.asarray(start)
+    if start.ndim != 3 or start.size == 0 or not np.isfinite(start).all():
+        raise ValueError(f"the start has shape {start.shape}, expected (n, window, features) with finite numbers, n >= 1.")
+    expected = tuple(model.input_shape)
+    if len(expected) != 3 or any(size not in (None, given) for size, given in zip(expected[1:], start.shape[1:], strict=True)):
+        raise ValueError(f"the start has shape {start.shape}, expected the model's input shape {expected}.")
+    if tuple(model.output_shape) != (None, start.shape[2]):
+        raise ValueError(
+            f"the model's output shape is {model.output_shape}, expected {(None, start.shape[2])}, one value for each feature."
+        )
+
+    import tensorflow as tf  # takes seconds, so only when somebody asks for it
+
+    return _compiled_roll_out(model)(tf.constant(start, model.compute_dtype), tf.constant(steps)).numpy()
+
+
+# Compiling takes longer than hundreds of steps. Few models are kept, because each keeps its memory.
+@functools.lru_cache(maxsize=4)
+def _compiled_roll_out(model):
+    import tensorflow as tf
+
+    @tf.function
+    def forecast(window, steps):
+        values = tf.TensorArray(window.dtype, size=steps)
+        for step in tf.range(steps):
+            value = model(window, training=False)
+            values = values.write(step, value)
+            window = tf.concat([window[:, 1:], value[:, tf.newaxis]], axis=1)
+        return tf.transpose(values.stack(), [1, 0, 2])
+
+    return forecast
+
+
+def fit_full_batch(model: "keras.Model", inputs: np.ndarray, targets: np.ndarray, *, epochs: int) -> np.ndarray:
+    """Train a compiled Keras model with all samples in every step, all epochs as one compiled loop.
+
+    For a dozen samples `model.fit` spends nearly all its time between the steps. This does the same steps, starting from the model's
+    weights with a fresh state of its optimiser. The loop is compiled at the first call for a model and the data's shape.
+
+    Args:
+        model: a Keras model with `compile(optimizer, loss)` called before.
+        inputs: shape (n, ...), as the model takes them.
+        targets: shape (n, ...), as the model's loss takes them.
+        epochs: steps, 1 or more.
+
+    Returns:
+        The loss before each step, shape (epochs,).
+
+    Raises:
+        ValueError: the model is not compiled, the lengths differ, there are no samples or values that are not finite.
+    """
+    epochs = _whole("number of epochs", epochs)
+    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    if not model.compiled:
+        raise ValueError(f"the model {model.name!r} is not compiled, expected model.compile(optimizer, loss) before.")
+    if len(inputs) != len(targets) or not len(inputs):
+        raise ValueError(f"{len(inputs)} inputs and {len(targets)} targets given, expected as many of each, at least one.")
+    if not (np.isfinite(inputs).all() and np.isfinite(targets).all()):
+        raise ValueError("the inputs or the targets have values that are not finite, expected finite numbers only.")
+
+    import tensorflow as tf
+
+    for variable in model.optimizer.variables:
+        if variable is not model.optimizer.learning_rate:
+            variable.assign(tf.zeros_like(variable))
+    data = (tf.constant(array, model.compute_dtype) for array in (inputs, targets))
+    return _compiled_fit(model)(*data, tf.constant(epochs)).numpy()
+
+
+@functools.lru_cache(maxsize=4)
+def _compiled_fit(model):
+    import tensorflow as tf
+
+    model.optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def fit(inputs, targets, epochs):
+        losses = tf.TensorArray(tf.float32, size=epochs)
+        for epoch in tf.range(epochs):
+            with tf.GradientTape() as tape:
+                loss = model.compute_loss(inputs, targets, model(inputs, training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            model.optimizer.apply(gradients, model.trainable_variables)
+            losses = losses.write(epoch, loss)
+        return losses.stack()
+
+    return fit
+
+
+def _whole(name: str, number: int) -> int:
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        raise ValueError(f"the {name} is {number!r}, expected a whole number, 1 or more.") from None
+    if whole < 1:
+        raise ValueError(f"the {name} is {whole}, expected 1 or more.")
+    return whole
+
+
+def _checked(series) -> np.ndarray:
+    """The values as floats, shape (T, F)."""
+    if isinstance(series, (pd.Series, pd.DataFrame)):
+        wrong = np.flatnonzero(series.index[1:] <= series.index[:-1])
+        if wrong.size:
+            before, after = series.index[wrong[0]], series.index[wrong[0] + 1]
+            raise ValueError(
+                f"the index goes from {before} to {after}, expected it to increase from row to row: sort it and drop duplicates."
+            )
+    values = np.asarray(series, dtype=float)
+    if values.ndim not in (1, 2) or values.size == 0:
+        raise ValueError(f"the sequence has shape {values.shape}, expected (T,) or (T, features) with at least one value.")
+    values = values.reshape(len(values), -1)
+    gaps = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if gaps.size:
+        raise ValueError(
+            f"the sequence has {gaps.size} times whose values are missing or infinite, the first at position {gaps[0]}; expected finite numbers only."
+        )
+    return values

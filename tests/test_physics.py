@@ -1,0 +1,106 @@
+"""The pairing model against published energies and an exact diagonalisation; the oscillator against its own equation."""
+
+import numpy as np
+import pytest
+
+from physnets.physics import driven_oscillator, oscillator, pairing_energy
+
+# Correlation energies for 2, 4, ..., 40 particles at g = 0.5, as printed in the source lectures.
+PUBLISHED = [
+    -0.03077640549, -0.08336233266, -0.1446729567, -0.2116753732, -0.2830637392, -0.3581341341, -0.436462435,
+    -0.5177783846, -0.6019067271, -0.6887363571, -0.7782028952, -0.8702784034, -0.9649652536, -1.062292565,
+    -1.16231451, -1.265109911, -1.370782966, -1.479465113, -1.591317992, -1.70653767,
+]  # fmt: skip
+
+
+def test_the_energies_are_the_published_ones():
+    found = [pairing_energy(particles) for particles in range(2, 42, 2)]
+    np.testing.assert_allclose(found, PUBLISHED, rtol=0, atol=2e-7)  # they were printed after an iteration stopped at about 1e-7
+
+
+@pytest.mark.parametrize("g", [-0.7, -0.1, 0.0, 0.3, 0.5, 1.0])
+def test_one_pair_is_solved_exactly(g):
+    """One pair has no triple excitations, so CCD gives the lowest eigenvalue of the pair's 2 x 2 matrix."""
+    matrix = np.array([[-g / 2, -g / 2], [-g / 2, 2 - g / 2]])
+    assert pairing_energy(2, g) == pytest.approx(np.linalg.eigvalsh(matrix)[0] + g / 2, abs=1e-11)
+
+
+def test_weak_coupling_is_second_order_perturbation_theory():
+    occupied, empty = np.arange(3), np.arange(3, 6)[:, None]
+    expected = -(0.001**2 / 4 / (2 * (empty - occupied))).sum()
+    assert pairing_energy(6, 0.001) == pytest.approx(expected, rel=5e-3)  # the next order is smaller by about g
+
+
+@pytest.mark.parametrize("particles", [3, 0, -2, 2.5, "4"])
+def test_a_wrong_particle_number_gets_one_sentence(particles):
+    with pytest.raises(ValueError, match=rf"^the number of particles is {particles}, expected an even whole number, 2 or more\.$"):
+        pairing_energy(particles)
+
+
+@pytest.mark.parametrize("g", [np.nan, np.inf])
+def test_a_coupling_that_is_not_finite_gets_one_sentence(g):
+    with pytest.raises(ValueError, match=rf"^the pairing strength is {g}, expected a finite number\.$"):
+        pairing_energy(4, g)
+
+
+@pytest.mark.parametrize(("particles", "g"), [(40, 2.0), (4, -2.0), (100, 1.0)])
+@pytest.mark.filterwarnings("error")
+def test_where_the_iteration_fails_one_sentence_says_so(particles, g):
+    with pytest.raises(ArithmeticError, match=rf"^the coupled-cluster iteration does not converge for {particles} particles at g = {g:g};"):
+        pairing_energy(particles, g)
+
+
+TIMES = np.linspace(0, 30, 301)
+CASES = [0.0, 0.1, 0.7, 1.0, 2.5]
+
+
+@pytest.mark.parametrize("damping", CASES)
+@pytest.mark.parametrize("frequency", [0.3, 0.95, 2.0])
+def test_the_exact_solution_and_the_integration_agree(damping, frequency):
+    start = {"position": 0.8, "velocity": -0.4}
+    exact = driven_oscillator(TIMES, damping=damping, amplitude=1.5, frequency=frequency, **start)
+    found = oscillator(TIMES, lambda t: 1.5 * np.cos(frequency * t), damping=damping, **start)
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-6)  # the integrator's 1e-9 of each step, over 300 steps
+    np.testing.assert_allclose(exact[0], [0.8, -0.4], atol=1e-12)
+
+
+def test_resonance_has_the_amplitude_of_the_formula():
+    late = driven_oscillator(np.linspace(500, 510, 2001), damping=0.1, amplitude=1.0, frequency=1.0)
+    assert np.abs(late[:, 0]).max() == pytest.approx(1 / (2 * 0.1), rel=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+def test_strong_damping_over_a_long_time_does_not_overflow():
+    late = driven_oscillator(np.array([0.0, 5000.0]), damping=50.0, amplitude=0.0, frequency=1.0, position=1.0)
+    assert late[1, 0] == pytest.approx(np.exp(-5000 * (50 - np.sqrt(2499))) * (50 + np.sqrt(2499)) / (2 * np.sqrt(2499)), rel=1e-6)
+
+
+def test_a_short_push_is_not_stepped_over():
+    found = oscillator(np.array([0.0, 40.0, 41.0]), lambda t: float(40 < t < 40.2), damping=0.5)
+    assert found[-1, 0] > 0.05
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"damping": -0.1}, r"^the damping is -0\.1, expected a finite number, 0 or more\.$"),
+        ({"damping": np.nan}, r"^the damping is nan, expected a finite number, 0 or more\.$"),
+        ({"position": np.inf}, r"^the position is inf, expected a finite number\.$"),
+        ({"times": [0.0, 2.0, 1.0]}, r"^the times have shape \(3,\), expected at least two finite numbers, each larger"),
+        ({"times": [0.0]}, r"^the times have shape \(1,\)"),
+    ],
+)
+def test_bad_input_gets_one_sentence(changes, message):
+    arguments = {"times": [0.0, 1.0], "damping": 0.1} | changes
+    times = arguments.pop("times")
+    with pytest.raises(ValueError, match=message):
+        oscillator(times, lambda t: 0.0, **arguments)
+    with pytest.raises(ValueError, match=message):
+        driven_oscillator(times, amplitude=1.0, frequency=0.5, **arguments)
+
+
+def test_a_force_that_becomes_infinite_and_an_endless_resonance_get_one_sentence():
+    with pytest.raises(ValueError, match=r"^the integration stopped at t = .*; expected a force that stays finite\.$"):
+        oscillator([0.0, 2.0], lambda t: 1 / (1 - t) ** 2, damping=0.1)
+    with pytest.raises(ValueError, match=r"^damping 0 at frequency 1 has no steady state"):
+        driven_oscillator([0.0, 1.0], damping=0.0, amplitude=1.0, frequency=1.0)
