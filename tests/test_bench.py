@@ -22,8 +22,8 @@ def trial(tmp_path_factory):
 
 def test_it_prints_a_ratio_for_each_comparison_and_then_the_table(trial):
     printed, table = trial
-    assert [re.fullmatch(r"([a-z-]+) ratio=\d+\.\d", line)[1] for line in printed[:3]] == NAMES
-    assert printed[3:] == ["", *table]
+    assert [re.fullmatch(r"([a-z-]+) ratio=\d+\.\d", line)[1] for line in printed[:4]] == [*NAMES, "rollout"]
+    assert printed[4:] == ["", *table]
 
 
 @pytest.mark.parametrize("committed", [False, True], ids=["trial", "committed"])
@@ -31,8 +31,8 @@ def test_the_table_has_a_row_for_each_comparison(trial, committed):
     lines = (ROOT / "book" / "bench.md").read_text(encoding="utf-8").splitlines() if committed else trial[1]
     networks = "49 networks, 100 epochs" if committed else "4 networks, 1 epochs"
     assert re.fullmatch(rf"Measured on \d{{4}}-\d\d-\d\d with Python .* on \d+ processor cores, .* at \d+ GFLOP/s: {networks}\.", lines[0])
-    assert lines[1] == ""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert lines[1] == lines[-4] == ""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:-4]]
     assert {len(row) for row in rows} == {7}
     assert [row[0] for row in rows[2:]] == NAMES
     for row in rows[2:]:
@@ -43,3 +43,9 @@ def test_the_table_has_a_row_for_each_comparison(trial, committed):
         assert row[4] == "nan" or -1 <= float(row[4]) <= 1
         assert re.fullmatch(r"\d+, \d+ learned", row[5])
         assert re.fullmatch(r"\d+\.\d\d% → \d+\.\d\d%", row[6])
+    name, ratio, times, steps, difference = (cell.strip() for cell in lines[-1].strip("|").split("|"))
+    assert (name, steps) == ("rollout", "200" if committed else "2")
+    slow, fast = map(float, times.split(" → "))
+    if committed:
+        assert float(ratio) == pytest.approx(slow / fast, rel=0.05)
+    assert float(difference) < 1e-4  # single precision

@@ -124,18 +124,39 @@ def test_mathjax_is_a_local_file(html, pages):
     assert (page.parent / urlsplit(scripts[0]["src"]).path).resolve().is_file()
 
 
+def shown(page, tmp_path):
+    """The page as a browser shows it, its scripts run, with the network off."""
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"]
+    address = page.as_uri()
+    text = subprocess.run([CHROMIUM, *flags, address], capture_output=True, encoding="utf-8", timeout=100).stdout
+    return BeautifulSoup(text, "html.parser")
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium or Chrome browser")
 @pytest.mark.parametrize("page", ["book/notation", *LECTURES])
 def test_formulas_are_set_with_the_network_off(html, tmp_path, page):
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    flags += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"]
-    address = (html / f"{page}.html").as_uri()
-    shown = subprocess.run([CHROMIUM, *flags, address], capture_output=True, encoding="utf-8", timeout=100).stdout
-    dom = BeautifulSoup(shown, "html.parser")
+    dom = shown(html / f"{page}.html", tmp_path)
     formulas = dom.select(".math")
     assert formulas
     assert [formula.get_text() for formula in formulas if not formula.find("mjx-container")] == []
     assert dom.select("mjx-merror, [data-mjx-error]") == []
+
+
+def test_plotly_is_loaded_where_a_figure_needs_it_and_nowhere_else(pages):
+    with_figure = {path.stem for path, page in pages.items() if page.select("script.plotly-figure")}
+    with_plotly = {path.stem for path, page in pages.items() if page.find("script", src=re.compile("plotly"))}
+    assert with_figure == with_plotly == {"week10_stock_prices"}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium or Chrome browser")
+def test_the_interactive_figure_takes_the_place_of_its_picture_with_the_network_off(html, tmp_path):
+    dom = shown(html / "notebooks" / "week10_stock_prices.html", tmp_path)
+    for script in dom.select("script.plotly-figure"):
+        figure = dom.find(id=script["data-for"])
+        assert figure.select(".main-svg .scatterlayer .trace")
+        assert figure.find("img") is None
+        assert "Share" not in str(figure.select(".modebar"))  # nothing leaves for a foreign host
 
 
 @pytest.mark.parametrize("lecture", LECTURES)

@@ -1,4 +1,4 @@
-"""Train the networks of a grid one after another and as one program, side by side in one run.
+"""Train the networks of a grid one after another and as one program, and roll out a forecast, side by side in one run.
 
     python tools/bench.py                                            about eight minutes; the table goes into the book
     python tools/bench.py --values 2 --epochs 1 --output table.md    a short trial
@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from physnets.data import load_digits
 from physnets.grid import train_members
+from physnets.sequences import roll_out
 
 TABLE = Path(__file__).resolve().parent.parent / "book" / "bench.md"
 CORES = joblib.cpu_count()
@@ -128,6 +129,15 @@ def keras_grid(architecture: Callable, points: np.ndarray, train: Data, validati
     return grid.members["validation accuracy"].to_numpy()
 
 
+def predict_loop(model: keras.Model, window: np.ndarray, steps: int) -> np.ndarray:
+    """Forecast with one call of Keras' `predict` for each step."""
+    values = []
+    for _ in tqdm(range(steps), desc="predict"):
+        values.append(model.predict(window, verbose=0))
+        window = np.concatenate([window[:, 1:], values[-1][:, np.newaxis]], axis=1)
+    return np.stack(values, axis=1)
+
+
 def multiply_adds(architecture: Callable) -> int:
     """Multiplications, each with its addition, that one sample takes on its way forward; a convolution repeats its kernel over the image."""
     weighted = [layer for layer in keras.Sequential(architecture()).layers if layer.weights]
@@ -203,6 +213,20 @@ def main() -> None:
             f"| {name} | {slow / fast:.1f} | {slow:.1f} → {fast:.1f} | {best[0]:.3f} → {best[1]:.3f} | {correlation(one_by_one, together):.3f} "
             f"| {cells} | {shares[0]:.2%} → {shares[1]:.2%} |"
         )
+    # Week 9's simple recurrent network. Both ways have made one short forecast before, so neither compiles while the clock runs.
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2, 1)), layers.SimpleRNN(200), layers.Dense(1)])
+    start, steps = np.ones((1, 2, 1), "float32"), 2 * options.epochs
+    predict_loop(model, start, 2), roll_out(model, start, 2)
+    (slow, step_by_step), (fast, compiled) = (timed(forecast, model, start, steps) for forecast in (predict_loop, roll_out))
+    difference = np.abs(step_by_step - compiled).max()
+    print(f"rollout ratio={slow / fast:.1f}", flush=True)
+    lines += [
+        "",
+        "| Comparison | Ratio | Time (s) | Steps | Largest difference |",
+        "|---|---|---|---|---|",
+        f"| rollout | {slow / fast:.1f} | {slow:.2f} → {fast:.3f} | {steps} | {difference:.0e} |",
+    ]
     table = "\n".join(lines) + "\n"
     print(f"\n{table}", end="")
     options.output.write_text(table, encoding="utf-8")

@@ -7,3 +7,19 @@ document.addEventListener("DOMContentLoaded", () => {
   logo?.setAttribute("role", "navigation");
   logo?.setAttribute("aria-label", "Home");
 });
+
+// A figure whose numbers a notebook hands over as JSON becomes one to zoom in, on the pages where book/interactive.py has plotly.js loaded.
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("script.plotly-figure").forEach((script) => {
+    const picture = document.getElementById(script.dataset.for)?.querySelector("img");
+    if (!window.Plotly || !picture) return;
+    const plot = document.createElement("div");
+    plot.setAttribute("role", "group");
+    plot.setAttribute("aria-label", picture.alt);
+    picture.replaceWith(plot);
+    const style = { colorway: ["#0173b2", "#de8f05", "#029e73", "#d55e00"], margin: { t: 30 } }; // as physnets.plots.set_style has it
+    const { data, layout } = JSON.parse(script.textContent);
+    const buttons = [["toImage", "zoom2d", "pan2d", "resetScale2d"]]; // the default ones would offer to send the figure to a foreign host
+    Plotly.newPlot(plot, data, { ...style, ...layout }, { responsive: true, displaylogo: false, modeBarButtons: buttons });
+  });
+});
