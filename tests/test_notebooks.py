@@ -73,6 +73,8 @@ def findings(notebook, folder: Path):
     tags = [int(tag) for tag in re.findall(r"\\tag\{(\d+)\}", prose)]
     if tags != list(range(1, len(tags) + 1)):
         yield f"the equations are numbered {tags}"
+    if any(r"\\" in equation and r"\tag" in equation for equation in re.findall(r"\$\$.+?\$\$", prose, re.DOTALL)):
+        yield r"a numbered equation has a line break \\, which the book cannot number; write \cr"
     positions = [prose.find(section) for section in SECTIONS]
     if -1 in positions or positions != sorted(positions):
         yield "a section of every lecture is missing or out of order: " + ", ".join(SECTIONS)
@@ -131,6 +133,7 @@ FAULTS = {
     "a caption or a name": lambda notebook: notebook.cells[figures(notebook)[0][0]].metadata.mystnb.figure.update(name="Figure 1"),
     "link leads nowhere": _edit_prose("(../book/notation.md)", "(../book/notations.md)"),
     "equations are numbered": _edit_prose(r"\tag{2}", r"\tag{3}"),
+    "a line break": _edit_prose(r"\tag{2}", r"\\ \tag{2}"),
     "section of every lecture": _edit_prose("## Exercises", "## Problems"),
     "points in the summary": _edit_prose("3. choose", "choose"),
     "title is not": _edit_prose("# Week 1:", "# Lecture 1:"),
