@@ -112,7 +112,7 @@ def load_cifar10_samples() -> tuple[np.ndarray, np.ndarray]:
 
 
 def load_cifar10() -> Cifar10:
-    """Load CIFAR-10 from the first of these places that has it: `$PHYSNETS_DATA`, the user's cache, the authors' site.
+    """Load CIFAR-10 from the first of these places that has it: the folder `PHYSNETS_DATA`, the user's cache, the authors' site.
 
     A download (170 MB) is compared with its checksum and kept in the cache for the next time. When there is nothing to be had,
     coloured digits of the same shapes take the place of the photographs, so that every program still runs; `source` and `real`

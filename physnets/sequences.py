@@ -156,7 +156,7 @@ def fit_full_batch(model: "keras.Model", inputs: np.ndarray, targets: np.ndarray
     weights with a fresh state of its optimiser. The loop is compiled at the first call for a model and the data's shape.
 
     Args:
-        model: a Keras model with `compile(optimizer, loss)` called before.
+        model: a Keras model with `compile(optimizer, loss)` called before; with `jit_compile=True` there, XLA compiles the step.
         inputs: shape (n, ...), as the model takes them.
         targets: shape (n, ...), as the model's loss takes them.
         epochs: steps, 1 or more.
@@ -191,15 +191,19 @@ def _compiled_fit(model):
 
     model.optimizer.build(model.trainable_variables)
 
+    @tf.function(jit_compile=model.jit_compile)
+    def step(inputs, targets):
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(inputs, targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        model.optimizer.apply(gradients, model.trainable_variables)
+        return loss
+
     @tf.function
     def fit(inputs, targets, epochs):
         losses = tf.TensorArray(tf.float32, size=epochs)
         for epoch in tf.range(epochs):
-            with tf.GradientTape() as tape:
-                loss = model.compute_loss(inputs, targets, model(inputs, training=True))
-            gradients = tape.gradient(loss, model.trainable_variables)
-            model.optimizer.apply(gradients, model.trainable_variables)
-            losses = losses.write(epoch, loss)
+            losses = losses.write(epoch, step(inputs, targets))
         return losses.stack()
 
     return fit

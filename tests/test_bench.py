@@ -16,7 +16,7 @@ def trial(tmp_path_factory):
     """The printed lines and the written table of a trial with four networks and one epoch."""
     table = tmp_path_factory.mktemp("bench") / "table.md"
     program = [sys.executable, ROOT / "tools" / "bench.py", "--values", "2", "--epochs", "1", "--output", table]
-    printed = subprocess.run(program, check=True, capture_output=True, text=True, encoding="utf-8", timeout=100).stdout
+    printed = subprocess.run(program, check=True, capture_output=True, text=True, encoding="utf-8", timeout=400).stdout
     return printed.splitlines(), table.read_text(encoding="utf-8").splitlines()
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from physnets import sequences
+from physnets.grid import COMPILE
 from physnets.sequences import fit_full_batch, roll_out, split_windows, windows
 
 shapes = st.fixed_dictionaries(
@@ -200,21 +201,22 @@ def test_a_model_that_forecasts_something_else_is_refused():
         roll_out(model, np.ones((1, 5, 2)), 1)
 
 
-def small_problem(optimizer):
+def small_problem(optimizer, jit_compile=False):
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((4, 1)), layers.GRU(6), layers.Dense(1)])
-    model.compile(optimizer(), "mse")
+    model.compile(optimizer(), "mse", jit_compile=jit_compile)
     X, Y = windows(np.sin(np.arange(14.0)), 4)
     return model, X.astype("float32"), Y[:, 0].astype("float32")
 
 
 @pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, functools.partial(keras.optimizers.SGD, 0.1, momentum=0.9)])
-def test_the_compiled_training_takes_the_steps_of_fit(optimizer):
+@pytest.mark.parametrize("jit_compile", sorted({False, COMPILE}))
+def test_the_compiled_training_takes_the_steps_of_fit(optimizer, jit_compile):
     model, X, Y = small_problem(optimizer)
     initial = model.get_weights()
     history = model.fit(X, Y, batch_size=len(X), epochs=25, shuffle=False, verbose=0).history["loss"]
     by_fit = model.get_weights()
-    again, _, _ = small_problem(optimizer)
+    again, _, _ = small_problem(optimizer, jit_compile)
     for restart in range(2):  # the second time over the state that the first has left in the optimiser
         again.set_weights(initial)
         losses = fit_full_batch(again, X, Y, epochs=25)
