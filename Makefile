@@ -20,7 +20,7 @@ lab: $(VENV)/ready  ## open the notebooks in JupyterLab
 notebooks: $(VENV)/ready  ## run every notebook again and store its outputs
 	$(BIN)/python tools/run_notebooks.py
 
-bench: $(VENV)/ready  ## time grids of networks against loops over them, about eight minutes; the table goes into the book
+bench: $(VENV)/ready  ## time grids and roll-outs against plain loops, about eight minutes; the table goes into the book
 	$(BIN)/python tools/bench.py
 
 lint: $(VENV)/ready  ## check and format modules and notebooks
