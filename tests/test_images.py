@@ -404,9 +404,10 @@ def test_a_bad_host_that_recovers_is_asked_again(place, server, monkeypatch, cap
 
 
 PROGRAM = f"""
-import pathlib, sys, tempfile
+import pathlib, signal, sys, tempfile
 import pooch
 from physnets import images
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program that was started in the background ignores it otherwise
 pooch.os_cache = lambda project: pathlib.Path("cache", project)
 tempfile.tempdir = "temporary"
 images.CIFAR10_COUNTS, images.CIFAR10_URL, images.CIFAR10_SHA256 = {COUNTS}, sys.argv[1], sys.argv[2]
