@@ -10,7 +10,8 @@ The lectures teach; this package runs the errands that several of them share:
 - `physnets.grid`: many small networks trained together as one program,
 - `physnets.search`: a search over any Keras model, also on a cluster,
 - `physnets.sequences`: windows, splits and scaling in time, forecasts step by step,
-- `physnets.physics`: the pairing model's energies and the driven oscillator.
+- `physnets.physics`: the pairing model's energies and the driven oscillator,
+- `physnets.gan`: the networks of the generative lectures, and the trained generator.
 
 Importing the package loads none of these: a module comes, with the libraries it needs, when it is imported itself.
 """
