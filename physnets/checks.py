@@ -1,4 +1,4 @@
-"""Checks that a lecture runs on itself: gradients against finite differences, results against their expected bands."""
+"""Checks: gradients against finite differences, a lecture's results against their bands, answers to exercises against what is expected."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -104,3 +104,36 @@ def what_you_should_see(rows: Iterable[tuple[str, float | Sequence[float], float
     display(Markdown("\n".join(table)))
     if outside:
         raise AssertionError("outside the expected band: " + "; ".join(outside) + ".")
+
+
+def expect(what: str, got: object, wanted: object, rtol: float = 1e-6, atol: float = 1e-12) -> None:
+    """Compare the answer to an exercise with what is expected of it, within a tolerance.
+
+    Args:
+        what: name of the quantity, with its unit if it has one; the message begins with it.
+        got: the answer: a number, or an array of any shape; None if there is none yet.
+        wanted: the expected number or array, finite or not; where it is not a number (NaN), so has to be the answer.
+        rtol: largest difference allowed, as a fraction of the expected value.
+        atol: largest difference allowed where the expected value is near 0, in its unit.
+
+    Raises:
+        AssertionError: the answer is missing, is not numeric, has another shape, or differs; the message says where, and what is expected.
+    """
+    wanted = np.asarray(wanted)
+    shape = f"an array of shape {wanted.shape}" if wanted.shape else f"{wanted:.8g}"
+    if got is None:
+        raise AssertionError(f"{what} is None, expected {shape}: no answer yet.")
+    try:
+        found = np.asarray(got)
+        numeric = found.dtype.kind in "biufc"
+    except ValueError:  # lists of unequal lengths
+        numeric = False
+    if not numeric:
+        raise AssertionError(f"{what} is of type {type(got).__name__}, expected {shape}.")
+    if found.shape != wanted.shape:
+        raise AssertionError(f"{what} has shape {found.shape}, expected {wanted.shape}.")
+    differs = ~np.isclose(found, wanted, rtol=rtol, atol=atol, equal_nan=True)
+    if differs.any():
+        index = tuple(int(i) for i in np.argwhere(differs)[0])
+        where = f" at index {index if len(index) > 1 else index[0]}" if index else ""
+        raise AssertionError(f"{what} is {found[index]:.8g}{where}, expected {wanted[index]:.8g}.")

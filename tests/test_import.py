@@ -19,7 +19,9 @@ def test_physnets_loads_no_library():
     assert not loaded_by("physnets") & {"tensorflow", "keras", "numpy", "matplotlib", "pandas", "seaborn", "sklearn", "scipy", "IPython"}
 
 
-@pytest.mark.parametrize("module", ["data", "plots", "checks", "reproducibility", "grid", "search", "images", "sequences", "physics", "gan"])
+@pytest.mark.parametrize(
+    "module", ["data", "plots", "checks", "reproducibility", "grid", "search", "images", "sequences", "physics", "gan"]
+)
 def test_no_module_loads_tensorflow(module):
     assert not loaded_by(f"physnets.{module}") & {"tensorflow", "keras"}
 

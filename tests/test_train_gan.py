@@ -18,7 +18,7 @@ from tools import train_gan
 from tools.train_gan import Settings, train
 
 ROOT = Path(__file__).resolve().parent.parent
-TINY = {"images": 16, "batch": 8}
+TINY = {"images": 16, "batch": 8, "calibration": 20}
 EPOCHS = 6
 PROGRAM = f"""
 from pathlib import Path

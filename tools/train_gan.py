@@ -1,6 +1,6 @@
 """Train the GAN of Weeks 11 and 12 on the course's 10 000 digits, and store what the lectures show in data/.
 
-    python tools/train_gan.py                  about 100 epochs, a quarter of an hour on two processor cores
+    python tools/train_gan.py                  about 100 epochs, a half an hour on two processor cores
     python tools/train_gan.py --folder runs    keep the checkpoints in another folder
 
 After every epoch everything that the training depends on goes into a checkpoint, in one step: both networks, both optimisers, the state
@@ -41,25 +41,28 @@ class Settings:
     """What a training depends on; a checkpoint goes on only with its own settings."""
 
     images: int = 10_000
-    batch: int = 256
+    batch: int = 64
     eta: float = 2e-4
     beta_1: float = 0.5
+    averaging: float = 0.998  # per step: the generator that draws is a mean of the last 500 steps or so
+    calibration: int = 5000  # latent vectors from which its batch normalisation learns the mean and variance of averaged weights
     real_target: float = 0.9  # label smoothing: a discriminator that is never certain leaves the generator a gradient
     seed: int = 0
 
 
 class Training:
-    """Both players, their optimisers, their random numbers, and the log, as they are after a number of epochs."""
+    """Both players, the averaged generator, optimisers, random numbers, and the log, as they are after a number of epochs."""
 
     def __init__(self, settings: Settings) -> None:
         seed_everything(settings.seed)
         self.settings = settings
         self.generator, self.discriminator = build_generator(), build_discriminator()
+        self.average = keras.models.clone_model(self.generator)  # of the generator's weights; the one that draws
         self.optimizers = [keras.optimizers.Adam(settings.eta, beta_1=settings.beta_1) for _ in range(2)]
         for optimizer, model in zip(self.optimizers, (self.generator, self.discriminator), strict=True):
             optimizer.build(model.trainable_variables)
         self.rng = np.random.default_rng(settings.seed)
-        self.shown = self.normal(SHOWN)
+        self.shown, self.calibration = self.normal(SHOWN), self.normal(settings.calibration)
         self.images = load_mnist()[0][: settings.images, :, :, np.newaxis].astype(np.float32) / 127.5 - 1
         self.losses = np.empty((0, 2))  # a row for each epoch: mean loss of the generator and of the discriminator
         self.progress = np.empty((0, SHOWN, 28, 28), np.uint8)
@@ -82,6 +85,8 @@ class Training:
             loss_g = entropy(ones, self.discriminator(self.generator(latent_for_g, training=True), training=True))
         variables = self.generator.trainable_variables
         self.optimizers[0].apply(tape.gradient(loss_g, variables), variables)
+        for mean, variable in zip(self.average.trainable_variables, variables, strict=True):
+            mean.assign(self.settings.averaging * mean + (1 - self.settings.averaging) * variable)
         return loss_g, loss_d
 
     def epoch(self) -> None:
@@ -91,13 +96,15 @@ class Training:
         batches = order[: len(order) // size * size].reshape(-1, size)
         losses = [self.step(self.images[rows], self.normal(size), self.normal(size)) for rows in tqdm(batches, leave=False, unit="step")]
         self.losses = np.vstack([self.losses, np.mean(losses, axis=0)])
-        drawn = np.asarray(self.generator(self.shown, training=False))[np.newaxis, ..., 0]
+        for latent in np.array_split(self.calibration, 20):
+            self.average(latent, training=True)
+        drawn = np.asarray(self.average(self.shown, training=False))[np.newaxis, ..., 0]
         self.progress = np.concatenate([self.progress, np.round((drawn + 1) * 127.5).astype(np.uint8)])
 
     @property
     def variables(self) -> list[keras.Variable]:
         """All variables; the models' include the counters of the dropout layers' random numbers."""
-        return [variable for part in (self.generator, self.discriminator, *self.optimizers) for variable in part.variables]
+        return [variable for part in (self.generator, self.discriminator, self.average, *self.optimizers) for variable in part.variables]
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the rest of the training depends on."""
@@ -183,7 +190,7 @@ def animation(progress: np.ndarray) -> list[Image.Image]:
 
 def ship(training: Training, destination: Path) -> None:
     """Write what the lectures use: the generator in half precision, the log, the animation."""
-    weights = {f"w{number:02d}": array.astype(np.float16) for number, array in enumerate(training.generator.get_weights())}
+    weights = {f"w{number:02d}": array.astype(np.float16) for number, array in enumerate(training.average.get_weights())}
     write(destination / "gan_generator.npz", lambda file: np.savez_compressed(file, **weights))
     history = {"losses": training.losses, "progress": training.progress}
     write(destination / "gan_history.npz", lambda file: np.savez_compressed(file, **history))
