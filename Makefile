@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help book test lab notebooks bench lint lock address clean
+.PHONY: help book test lab notebooks exercises bench lint lock address clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -19,6 +19,9 @@ lab: $(VENV)/ready  ## open the notebooks in JupyterLab
 
 notebooks: $(VENV)/ready  ## run every notebook again and store its outputs
 	$(BIN)/python tools/run_notebooks.py
+
+exercises: $(VENV)/ready  ## make the students' exercise notebooks from the sources in assignments/
+	$(BIN)/python tools/exercises.py
 
 bench: $(VENV)/ready  ## time grids and roll-outs against plain loops, about eight minutes; the table goes into the book
 	$(BIN)/python tools/bench.py

@@ -157,5 +157,37 @@ def test_the_published_notebook_is_generated_and_shows_no_solution(week):
     assert path.read_text(encoding="utf-8").strip() == made.strip(), f"{path.name} is not current: make exercises"
 
 
+def secret_lines() -> set[str]:
+    """The lines of solutions and hidden tests, without those that say nothing or that a lecture or what is given says as well."""
+    secret, told = set(), set()
+    for week in WEEKS:
+        for cell in source(week).cells:
+            regions = re.findall(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END", cell.source, re.DOTALL)
+            if cell.cell_type == "markdown" and graded(cell).get("solution"):
+                regions.append(cell.source)
+            secret |= {line.strip() for region in regions for line in region.splitlines()}
+            open_part = re.sub(r"### BEGIN.*?### END [A-Z ]*", "", cell.source, flags=re.DOTALL)
+            told |= (
+                set()
+                if graded(cell).get("solution") and cell.cell_type == "markdown"
+                else {line.strip() for line in open_part.splitlines()}
+            )
+    for path in (ROOT / "notebooks").glob("week*.ipynb"):
+        told |= {line.strip() for cell in nbformat.read(path, as_version=4).cells for line in cell.source.splitlines()}
+    return {line for line in secret - told if len(line) >= 25}
+
+
+def test_no_solution_and_no_hidden_test_is_published():
+    """What is published: the notebooks, the pages, which are made of these and of book/, and the package."""
+    secret = secret_lines()
+    assert len(secret) >= 10 * len(WEEKS)
+    published = [path for folder in ("notebooks", "book", "physnets", "data") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    for path in published:
+        content = path.read_bytes().decode("utf-8", errors="replace")
+        if path.suffix == ".ipynb":
+            content = "\n".join(cell.source for cell in nbformat.reads(content, as_version=4).cells)
+        assert not [line for line in secret if line in content], path
+
+
 def test_the_table_is_generated():
     assert TABLE.read_text(encoding="utf-8") == exercises.table(), "the table is not current: make exercises"

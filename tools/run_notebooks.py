@@ -1,6 +1,6 @@
 """Run notebooks from their first cell to their last and store clean outputs: no timings, no stderr, no kernel details.
 
-    python tools/run_notebooks.py                       all lectures
+    python tools/run_notebooks.py                       all lectures and the solved exercises
     python tools/run_notebooks.py notebooks/week01*     some of them
 
 A notebook that fails stays as it was.
@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from tqdm import tqdm
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+ROOT = Path(__file__).resolve().parent.parent
 # The lectures' matrices are small: a second thread only waits, and next to another busy program it waits long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -46,8 +46,8 @@ def run(path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in notebooks/")
-    paths = parser.parse_args().notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in notebooks/ and assignments/")
+    paths = parser.parse_args().notebooks or sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("assignments/*/*.ipynb")])
     for path in tqdm(paths, unit="notebook"):
         try:
             run(path)

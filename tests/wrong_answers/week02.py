@@ -1,0 +1,111 @@
+# %% w02-1: target minus output
+def poisson_cost(Z, T):
+    Y = np.exp(Z)
+    return np.mean(np.sum(Y - T * Z, axis=1)), (T - Y) / len(Z)
+
+
+# %% w02-1: the mean over the tubes as well, right for one tube
+def poisson_cost(Z, T):
+    Y = np.exp(Z)
+    return np.mean(Y - T * Z), (Y - T) / Z.size
+
+
+# %% w02-1: the logarithm of an output that has underflowed
+def poisson_cost(Z, T):
+    Y = np.exp(Z)
+    with np.errstate(all="ignore"):
+        return np.mean(np.sum(Y - T * np.log(Y), axis=1)), (Y - T) / len(Z)
+
+
+# %% w02-2: the gradient instead of the force
+def forces(x, layers, mean, spread):
+    (W1, b1), (W2, _) = layers
+    A = sigmoid((x - mean) / spread @ W1 + b1)
+    return ((W2.T * A * (1 - A)) @ W1.T) / spread
+
+
+# %% w02-2: multiplied by the spread
+def forces(x, layers, mean, spread):
+    (W1, b1), (W2, _) = layers
+    A = sigmoid((x - mean) / spread @ W1 + b1)
+    return -((W2.T * A * (1 - A)) @ W1.T) * spread
+
+
+# %% w02-2: written for one hidden layer
+def forces(x, layers, mean, spread):
+    (W1, b1), (W2, _) = layers[0], layers[-1]
+    A = sigmoid((x - mean) / spread @ W1 + b1)
+    return -((W2.T * A * (1 - A)) @ W1.T) / spread
+
+
+# %% w02-3: as the colleague has it
+def gradients(W1, b1, W2, b2, X, T, lmbd):
+    return colleagues_gradients(W1, b1, W2, b2, X, T, lmbd)
+
+
+# %% w02-3: the first index is summed
+def gradients(W1, b1, W2, b2, X, T, lmbd):
+    A = sigmoid(X @ W1 + b1)
+    delta2 = (sigmoid(A @ W2 + b2) - T) / len(X)
+    delta1 = (delta2 @ W2) * A * (1 - A)
+    return [X.T @ delta1 + lmbd * W1, delta1.sum(axis=0), A.T @ delta2 + lmbd * W2, delta2.sum(axis=0)]
+
+
+# %% w02-3: the penalty acts on the biases too
+def gradients(W1, b1, W2, b2, X, T, lmbd):
+    A = sigmoid(X @ W1 + b1)
+    delta2 = (sigmoid(A @ W2 + b2) - T) / len(X)
+    delta1 = (delta2 @ W2.T) * A * (1 - A)
+    return [
+        X.T @ delta1 + lmbd * W1,
+        delta1.sum(axis=0) + lmbd * b1,
+        A.T @ delta2 + lmbd * W2,
+        delta2.sum(axis=0) + lmbd * b2,
+    ]
+
+
+# %% w02-4: the variance in place of the standard deviation
+def saturated_share(X, sigma_w):
+    edge = 2 * np.arctanh(np.sqrt(0.96))
+    return np.mean(2 * norm.cdf(-edge / (sigma_w**2 * np.sum(X**2, axis=1))))
+
+
+# %% w02-4: one spread for all images
+def saturated_share(X, sigma_w):
+    edge = 2 * np.arctanh(np.sqrt(0.96))
+    spread = sigma_w * np.sqrt(np.mean(np.sum(X**2, axis=1)))
+    return 2 * norm.cdf(-edge / spread)
+
+
+# %% w02-4: one tail of the distribution
+def saturated_share(X, sigma_w):
+    edge = 2 * np.arctanh(np.sqrt(0.96))
+    return np.mean(norm.cdf(-edge / (sigma_w * np.sqrt(np.sum(X**2, axis=1)))))
+
+
+# %% w02-5: every batch drawn afresh, images put back
+def noise(W, B):
+    rng, g = np.random.default_rng(0), mean_gradient(W, slice(None))
+    squares = []
+    for _ in range(20 * (1000 // B)):
+        rows = rng.integers(0, 1000, size=B)
+        squares.append(np.sum((mean_gradient(W, rows) - g) ** 2))
+    return np.sqrt(np.mean(squares))
+
+
+# %% w02-5: measured at the start only
+def noise(W, B):
+    rng, g = np.random.default_rng(0), mean_gradient(W_start, slice(None))
+    squares = []
+    for _ in range(20):
+        order = rng.permutation(1000)
+        for start in range(0, 1000 - B + 1, B):
+            squares.append(np.sum((mean_gradient(W_start, order[start : start + B]) - g) ** 2))
+    return np.sqrt(np.mean(squares))
+
+
+# %% w02-5: the mean square of an entry
+def noise(W, B):
+    rng, g = np.random.default_rng(0), mean_gradient(W, slice(None))
+    order = rng.permutation(1000)
+    return np.sqrt(np.mean([np.mean((mean_gradient(W, order[i : i + B]) - g) ** 2) for i in range(0, 1001 - B, B)]))

@@ -1,0 +1,123 @@
+# %% w05-1: the strides are forgotten
+def receptive_field(chain):
+    return 1 + sum(k - 1 for k, s in chain)
+
+
+# %% w05-1: a layer's own stride counted before its window
+def receptive_field(chain):
+    seen, apart = 1, 1
+    for k, s in chain:
+        apart *= s
+        seen += (k - 1) * apart
+    return seen
+
+
+# %% w05-1: only the last stride counts
+def receptive_field(chain):
+    seen, before = 1, 1
+    for k, s in chain:
+        seen, before = seen + (k - 1) * before, s
+    return seen
+
+
+# %% w05-2: the kernel is not turned
+def input_gradient(delta, kernel):
+    k = len(kernel)
+    wide = np.pad(delta, ((0, 0), (k - 1, k - 1), (k - 1, k - 1), (0, 0)))
+    return conv(wide, kernel.swapaxes(2, 3), 0)
+
+
+# %% w05-2: the padding of a kernel of three
+def input_gradient(delta, kernel):
+    wide = np.pad(delta, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    return conv(wide, kernel[::-1, ::-1].swapaxes(2, 3), 0)
+
+
+# %% w05-2: the kernel is transposed instead of turned
+def input_gradient(delta, kernel):
+    k = len(kernel)
+    wide = np.pad(delta, ((0, 0), (k - 1, k - 1), (k - 1, k - 1), (0, 0)))
+    return conv(wide, kernel.transpose(1, 0, 3, 2), 0)
+
+
+# %% w05-3: split after copying, as the colleague does
+def honest_accuracy(images, t, test, factors):
+    copies, t_copies = np.concatenate([factor * images for factor in factors]), np.tile(t, len(factors))
+    test = np.random.default_rng(0).random(len(copies)) < np.mean(test)
+    neighbour = KNeighborsClassifier(1).fit(flat(copies[~test]), t_copies[~test])
+    return neighbour.score(flat(copies[test]), t_copies[test])
+
+
+# %% w05-3: the test images are copied as well
+def honest_accuracy(images, t, test, factors):
+    seen, asked = (np.concatenate([factor * images[part] for factor in factors]) for part in (~test, test))
+    neighbour = KNeighborsClassifier(1).fit(flat(seen), np.tile(t[~test], len(factors)))
+    return neighbour.score(flat(asked), np.tile(t[test], len(factors)))
+
+
+# %% w05-3: the labels repeated in the wrong order
+def honest_accuracy(images, t, test, factors):
+    copies = np.concatenate([factor * images[~test] for factor in factors])
+    neighbour = KNeighborsClassifier(1).fit(flat(copies), np.repeat(t[~test], len(factors)))
+    return neighbour.score(flat(images[test]), t[test])
+
+
+# %% w05-4: the least pixel is taken to be 0
+def response_range(kernel, bias, low, high):
+    positive, negative = np.maximum(kernel, 0).sum(axis=(0, 1, 2)), np.minimum(kernel, 0).sum(axis=(0, 1, 2))
+    return np.array([high * negative, high * positive]) + bias
+
+
+dead = [j for j in range(8) if response_range(some_kernel, some_bias, 0, 1)[1, j] <= 0]
+
+
+# %% w05-4: all pixels equal
+def response_range(kernel, bias, low, high):
+    z = np.array([low, high])[:, np.newaxis] * kernel.sum(axis=(0, 1, 2)) + bias
+    return np.sort(z, axis=0)
+
+
+dead = [j for j in range(8) if response_range(some_kernel, some_bias, 0, 1)[1, j] <= 0]
+
+
+# %% w05-4: filters that are never silent instead of dead ones
+def response_range(kernel, bias, low, high):
+    positive, negative = np.maximum(kernel, 0).sum(axis=(0, 1, 2)), np.minimum(kernel, 0).sum(axis=(0, 1, 2))
+    return np.array([high * negative + low * positive, high * positive + low * negative]) + bias
+
+
+dead = [j for j in range(8) if response_range(some_kernel, some_bias, 0, 1)[0, j] > 0]
+
+
+# %% w05-5: the mean of each square instead of its maximum
+def accuracy_moved(k, d):
+    def features(images):
+        maps = np.maximum(conv(images, edge_filters, 0), 0)
+        return flat(maps.reshape(-1, 18 // k, k, 18 // k, k, 8).mean(axis=(2, 4)))
+
+    neighbour = KNeighborsClassifier(1).fit(features(plates[:500]), labels[:500])
+    return neighbour.score(features(np.roll(plates[500:], d, axis=2)), labels[500:])
+
+
+# %% w05-5: the known digits are moved as well
+def accuracy_moved(k, d):
+    features = flat(pool(np.maximum(conv(np.roll(plates, d, axis=2), edge_filters, 0), 0), k))
+    return KNeighborsClassifier(1).fit(features[:500], labels[:500]).score(features[500:], labels[500:])
+
+
+# %% w05-5: moved down instead of right
+def accuracy_moved(k, d):
+    def features(images):
+        return flat(pool(np.maximum(conv(images, edge_filters, 0), 0), k))
+
+    neighbour = KNeighborsClassifier(1).fit(features(plates[:500]), labels[:500])
+    return neighbour.score(features(np.roll(plates[500:], d, axis=1)), labels[500:])
+
+
+# %% w05-5: judged on the digits it knows
+def accuracy_moved(k, d):
+    def features(images):
+        return flat(pool(np.maximum(conv(images, edge_filters, 0), 0), k))
+
+    neighbour = KNeighborsClassifier(1).fit(features(plates[:500]), labels[:500])
+    return neighbour.score(features(np.roll(plates[:500], d, axis=2)), labels[:500])
