@@ -63,7 +63,8 @@ def test_the_command_changes_the_address_everywhere_and_nothing_else(fork):
     assert (done.returncode, done.stderr) == (0, "")
     after = contents(fork)
     assert after == {path: content.replace(f"/{REPOSITORY}".encode(), b"/new-owner/my.course_2") for path, content in before.items()}
-    places = {fork / "_config.yml", fork / "README.md", *(fork / path.relative_to(ROOT) for path in NOTEBOOKS)}
+    named = {fork / name for name in ("_config.yml", "README.md", "CITATION.cff", "book/corrections.md")}
+    places = named | {fork / path.relative_to(ROOT) for path in NOTEBOOKS}
     assert {path for path in after if after[path] != before[path]} == places
     assert command(fork, ADDRESS).returncode == 0
     assert contents(fork) == before

@@ -3,11 +3,9 @@
 import importlib
 import inspect
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -15,11 +13,15 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from tests.test_exercises import secret_lines
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-LISTED = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
-LECTURES = [page for page in LISTED if page.startswith("notebooks/")]
+CHAPTERS = [chapter for part in TOC["parts"] for chapter in part["chapters"]]
+LISTED = [TOC["root"], *(page["file"] for chapter in CHAPTERS for page in (chapter, *chapter.get("sections", [])))]
+NOTEBOOKS = [page for page in LISTED if page.startswith("notebooks/")]
+LECTURES = [page for page in NOTEBOOKS if page.startswith("notebooks/week")]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 # What a browser fetches by itself when it shows a page, as opposed to what a reader may click.
@@ -36,38 +38,6 @@ FETCHED = {
 FETCHED_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "preconnect", "dns-prefetch"}
 
 
-@pytest.fixture(scope="module")
-def build(tmp_path_factory):
-    """The finished build: the process, and the folder of HTML pages."""
-    output = tmp_path_factory.mktemp("book")
-    nowhere = "http://127.0.0.1:9"  # nobody listens on the discard port
-    command = [shutil.which("jupyter-book", path=Path(sys.executable).parent), "build", ROOT, "-W", "-n", "--keep-going"]
-    process = subprocess.run(
-        [*command, "--path-output", output],
-        capture_output=True,
-        encoding="utf-8",
-        env=os.environ | {"http_proxy": nowhere, "https_proxy": nowhere, "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-        timeout=300,
-    )
-    return process, output / "_build" / "html"
-
-
-@pytest.fixture(scope="module")
-def html(build):
-    """The folder of HTML pages."""
-    process, folder = build
-    if not (folder / "index.html").is_file():
-        pytest.fail("the book was not built:\n" + process.stderr[-2000:])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pages(html):
-    """Every HTML page, parsed, by its path; the theme's templates under _static are no pages."""
-    paths = [path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts]
-    return {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
-
-
 def fetched(page):
     """The addresses that a browser fetches to show a page."""
     for name, attribute in FETCHED.items():
@@ -81,15 +51,14 @@ def is_foreign(address):
 
 
 def test_the_build_gives_no_warning(build):
-    process, _ = build
-    log = process.stdout + process.stderr
-    assert process.returncode == 0, log[-3000:]
+    status, log, _ = build
+    assert status == 0, log[-3000:]
     assert not re.search(r"\b(WARNING|ERROR|CRITICAL)\b", log), log[-3000:]
 
 
 def test_every_listed_page_is_built_and_every_lecture_is_listed(html):
     assert [page for page in LISTED if not (html / f"{page}.html").is_file()] == []
-    assert {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")} == set(LECTURES)
+    assert {str(path.relative_to(ROOT).with_suffix("")) for path in (ROOT / "notebooks").rglob("*.ipynb")} == set(NOTEBOOKS)
 
 
 def test_no_page_fetches_anything_from_a_foreign_host(html, pages):
@@ -134,7 +103,7 @@ def shown(page, tmp_path):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium or Chrome browser")
-@pytest.mark.parametrize("page", ["book/notation", *LECTURES])
+@pytest.mark.parametrize("page", ["book/notation", *NOTEBOOKS])
 def test_formulas_are_set_with_the_network_off(html, tmp_path, page):
     dom = shown(html / f"{page}.html", tmp_path)
     formulas = dom.select(".math")
@@ -159,7 +128,7 @@ def test_the_interactive_figure_takes_the_place_of_its_picture_with_the_network_
         assert "Share" not in str(figure.select(".modebar"))  # nothing leaves for a foreign host
 
 
-@pytest.mark.parametrize("lecture", LECTURES)
+@pytest.mark.parametrize("lecture", NOTEBOOKS)
 def test_launch_buttons_open_the_lecture_in_the_configured_repository(html, pages, lecture):
     links = {tag["href"] for tag in pages[html / f"{lecture}.html"].find_all("a", href=True)}
     url, branch, buttons = CONFIG["repository"]["url"], CONFIG["repository"]["branch"], CONFIG["launch_buttons"]
@@ -170,7 +139,7 @@ def test_launch_buttons_open_the_lecture_in_the_configured_repository(html, page
     assert f"{buttons['jupyterhub_url']}/hub/user-redirect/git-pull?repo={quote(url)}&urlpath={path}&branch={branch}" in links
 
 
-@pytest.mark.parametrize("lecture", LECTURES)
+@pytest.mark.parametrize("lecture", NOTEBOOKS)
 def test_the_notebook_for_download_is_the_committed_one(html, pages, lecture):
     page = html / f"{lecture}.html"
     link = pages[page].find("a", class_="btn-download-source-button", href=True)
@@ -185,6 +154,16 @@ def test_results_are_shown_as_a_table(html, pages, lecture):
     tables = pages[html / f"{lecture}.html"].select(".cell_output table")
     headers = [[cell.get_text(strip=True) for cell in table.find_all("th")] for table in tables]
     assert headers.count(["Quantity", "Measured", "Expected"]) == expected >= 1
+
+
+def test_no_solution_is_on_a_page_or_in_a_download(html, pages):
+    secret = secret_lines()
+    texts = {path: page.get_text() for path, page in pages.items()}
+    texts |= {path: path.read_text(encoding="utf-8") for path in (html / "_sources").rglob("*") if path.suffix in (".md", ".ipynb", ".txt")}
+    index = (html / "searchindex.js").read_text(encoding="utf-8")
+    assert "BEGIN SOLUTION" not in index and "BEGIN HIDDEN" not in index
+    found = [(path.name, line) for path, text in texts.items() for line in secret if line in text or json.dumps(line)[1:-1] in text]
+    assert found == []
 
 
 def test_every_reference_stands_in_the_bibliography_once(html, pages):

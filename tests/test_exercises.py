@@ -53,22 +53,16 @@ class Class:
         self.notebook = source(week, seed)
         self.solved = cells(self.notebook, "answer")
         self.checks = {name.removesuffix("-check"): text for name, text in cells(self.notebook, "check").items()}
-
-    def after(self, answers: dict[str, str]) -> tuple[dict, dict]:
-        """Run the given cells and answers. Returns what everybody knows and what the answers define."""
-        known, everything = {}, {}
-        for cell in self.notebook.cells:
-            if (name := graded(cell).get("grade_id")) in cells(self.notebook, "given"):
-                exec(compile(cell.source, name, "exec"), known)
-                exec(compile(cell.source, name, "exec"), everything)
-            elif name in answers:
-                exec(compile(answers[name], name, "exec"), everything)
-        return known, everything
+        self.known: dict = {}
+        for name, text in cells(self.notebook, "given").items():
+            exec(compile(text, name, "exec"), self.known)
 
     def verdict(self, check: str, answers: dict[str, str], calls: list | None = None) -> str | None:
         """Why a check fails, if it does; `calls` collects what the answers gave."""
-        known, everything = self.after(answers)
-        found = {name: everything[name] for name in grading.wanted_names(check, known) if name in everything}
+        known, answered = self.known.copy(), self.known.copy()
+        for name, text in answers.items():
+            exec(compile(text, name, "exec"), answered)
+        found = {name: answered[name] for name in grading.wanted_names(check, known) if name in answered}
         if calls is not None:
             found = {name: recorded(value, calls) for name, value in found.items()}
         try:

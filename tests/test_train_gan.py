@@ -150,7 +150,7 @@ def test_what_is_shipped_is_what_was_trained(uninterrupted, tmp_path):
     with np.load(tmp_path / "gan_generator.npz") as stored:
         weights = [stored[name] for name in stored.files]
     assert [array.shape for array in weights] == [array.shape for array in build_generator().get_weights()]
-    for array, reference in zip(weights, training.generator.get_weights(), strict=True):
+    for array, reference in zip(weights, training.average.get_weights(), strict=True):
         np.testing.assert_allclose(array, reference, rtol=2**-10, atol=1e-7)  # half precision
     with np.load(tmp_path / "gan_history.npz") as stored:
         assert stored["losses"].shape == (EPOCHS, 2) and stored["progress"].shape == (EPOCHS, 16, 28, 28)

@@ -2,8 +2,8 @@
 
     python tools/set_address.py https://github.com/OWNER/REPO
 
-`repository.url` in _config.yml says what the address is now. It is replaced there (the book's launch buttons follow), in README.md and in
-the notebooks, whose Colab cell installs from it. Nothing else in these files changes, not by a byte.
+`repository.url` in _config.yml says what the address is now. It is replaced there (the book's launch buttons follow), in README.md,
+CITATION.cff, the page of corrections, and the notebooks, whose Colab cell installs from it. Nothing else in these files changes, not by a byte.
 """
 
 import argparse
@@ -21,7 +21,8 @@ ADDRESS = re.compile(rf"https://github\.com/({OWNER_AND_REPO})", re.ASCII)
 
 def places() -> list[Path]:
     """The files in which the address stands."""
-    return [ROOT / "_config.yml", ROOT / "README.md", *sorted((ROOT / "notebooks").rglob("*.ipynb"))]
+    named = [ROOT / name for name in ("_config.yml", "README.md", "CITATION.cff", "book/corrections.md")]
+    return [*named, *sorted((ROOT / "notebooks").rglob("*.ipynb"))]
 
 
 def owner_and_repo(address: object, where: str) -> str:

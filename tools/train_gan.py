@@ -201,7 +201,7 @@ def ship(training: Training, destination: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=100, help="default: 100")
+    parser.add_argument("--epochs", type=int, default=150, help="default: 150")
     parser.add_argument(
         "--folder", type=Path, default=pooch.os_cache("physnets") / "train_gan", help="of the checkpoints (default: the user's cache)"
     )

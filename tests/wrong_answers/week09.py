@@ -1,0 +1,114 @@
+# %% w09-1: the printed coupling, whatever is asked for
+def second_order(n, g):
+    filled, empty = np.arange(n // 2), np.arange(n // 2, n)
+    return -np.sum((coupling / 2) ** 2 / (2 * (empty[:, None] - filled)))
+
+
+# %% w09-1: one particle hops instead of two
+def second_order(n, g):
+    filled, empty = np.arange(n // 2), np.arange(n // 2, n)
+    return -np.sum((g / 2) ** 2 / (empty[:, None] - filled))
+
+
+# %% w09-1: the first step of the coupled-cluster iteration, which has v in the cost
+def second_order(n, g):
+    filled, empty = np.arange(n // 2), np.arange(n // 2, n)
+    return -np.sum((g / 2) ** 2 / (2 * (empty[:, None] - filled + g / 2)))
+
+
+# %% w09-2: the forget gate is not open enough for a thousand steps
+def counter(s):
+    U = np.array([[40.0, 0.0, 0.0, 0.0], [0.0, -40.0, 0.0, 0.0]])
+    b = np.array([-20.0, 7.0, np.arctanh(s), 20.0])
+    return U, np.zeros((1, 4)), b
+
+
+# %% w09-2: the tanh of the candidate is forgotten
+def counter(s):
+    U = np.array([[40.0, 0.0, 0.0, 0.0], [0.0, -40.0, 0.0, 0.0]])
+    return U, np.zeros((1, 4)), np.array([-20.0, 20.0, s, 20.0])
+
+
+# %% w09-2: a reset shuts the input gate too
+def counter(s):
+    U = np.array([[40.0, 0.0, 0.0, 0.0], [-40.0, -40.0, 0.0, 0.0]])
+    return U, np.zeros((1, 4)), np.array([-20.0, 20.0, np.arctanh(s), 20.0])
+
+
+# %% w09-2: the gates in the order i, f, o, c
+def counter(s):
+    U = np.array([[40.0, 0.0, 0.0, 0.0], [0.0, -40.0, 0.0, 0.0]])
+    return U, np.zeros((1, 4)), np.array([-20.0, 20.0, 20.0, np.arctanh(s)])
+
+
+# %% w09-3: the held values are forecast one step at a time
+def held_out_error(known, order, held):
+    alpha = fit_ar(known[:-held], order)
+    inputs = windows(known, order)[0][-held:, :, 0]
+    return np.mean((inputs @ alpha[:-1] + alpha[-1] - known[-held:]) ** 2)
+
+
+# %% w09-3: the held values are in the fit
+def held_out_error(known, order, held):
+    forecast = roll_ar(fit_ar(known, order), known[:-held], held)
+    return np.mean((forecast - known[-held:]) ** 2)
+
+
+# %% w09-3: the square error is divided by all known points
+def held_out_error(known, order, held):
+    before = known[:-held]
+    forecast = roll_ar(fit_ar(before, order), before, held)
+    return np.sum((forecast - known[-held:]) ** 2) / len(known)
+
+
+# %% w09-4: along the curves instead of along the particles
+def rebuild(values, known, order):
+    for k in reversed(range(order)):
+        values = np.diff(known, k)[..., -1:] + np.cumsum(values, axis=0)
+    return values
+
+
+def amplification(order, m):
+    return np.prod([(m + k) / (k + 1) for k in range(order)])
+
+
+# %% w09-4: first differences, or else second ones
+def rebuild(values, known, order):
+    slopes = values if order == 1 else known[-1] - known[-2] + np.cumsum(values)
+    return known[-1] + np.cumsum(slopes)
+
+
+def amplification(order, m):
+    return np.prod([(m + k) / (k + 1) for k in range(order)])
+
+
+# %% w09-4: the error grows as a power
+def rebuild(values, known, order):
+    for k in reversed(range(order)):
+        values = np.diff(known, k)[..., -1:] + np.cumsum(values, axis=-1)
+    return values
+
+
+def amplification(order, m):
+    return m**order
+
+
+# %% w09-5: all directions, whatever is asked for
+def emulate(collection, known, r):
+    directions = np.linalg.svd(collection, full_matrices=False)[2]
+    k = known.shape[1]
+    weights = np.linalg.lstsq(directions[:, :k].T, known.T, rcond=None)[0]
+    return weights.T @ directions[:, k:]
+
+
+# %% w09-5: the cut directions are taken to be orthonormal still
+def emulate(collection, known, r):
+    directions = np.linalg.svd(collection, full_matrices=False)[2][:r]
+    k = known.shape[1]
+    return known @ directions[:, :k].T @ directions[:, k:]
+
+
+# %% w09-5: the lecture's linear map
+def emulate(collection, known, r):
+    k = known.shape[1]
+    return known @ np.linalg.lstsq(collection[:, :k], collection[:, k:], rcond=None)[0]

@@ -1,0 +1,229 @@
+# %% w11-1: as if there were as many real as generated
+def best_discriminator(p, q, n_real, n_fake):
+    return p / (p + q)
+
+
+def density_ratio(D, n_real, n_fake):
+    return D / (1 - D)
+
+
+# %% w11-1: the counts of the example
+counts = n_real, n_fake
+
+
+def best_discriminator(p, q, n_real, n_fake):
+    return counts[0] * p / (counts[0] * p + counts[1] * q)
+
+
+def density_ratio(D, n_real, n_fake):
+    return counts[1] * D / (counts[0] * (1 - D))
+
+
+# %% w11-1: from the odds, which are infinite where only the data are
+def best_discriminator(p, q, n_real, n_fake):
+    odds = n_real * p / (n_fake * q)
+    return odds / (1 + odds)
+
+
+def density_ratio(D, n_real, n_fake):
+    return n_fake * D / (n_real * (1 - D))
+
+
+# %% w11-1: the counts corrected the wrong way round
+def best_discriminator(p, q, n_real, n_fake):
+    return n_real * p / (n_real * p + n_fake * q)
+
+
+def density_ratio(D, n_real, n_fake):
+    return n_real * D / (n_fake * (1 - D))
+
+
+# %% w11-2: protons taken to be one half of all
+def neuron(mean0, mean1, cov, share):
+    w = np.linalg.solve(cov, mean1 - mean0)
+    return w, -w @ (mean0 + mean1) / 2
+
+
+def indistinguishable(x, w, r):
+    return x + r * np.array([-w[1], w[0]]) / np.linalg.norm(w)
+
+
+# %% w11-2: the covariances left out
+def neuron(mean0, mean1, cov, share):
+    w = (mean1 - mean0) / np.diag(cov)
+    return w, -w @ (mean0 + mean1) / 2 + np.log(share / (1 - share))
+
+
+def indistinguishable(x, w, r):
+    return x + r * np.array([-w[1], w[0]]) / np.linalg.norm(w)
+
+
+# %% w11-2: the part of the protons with the wrong sign
+def neuron(mean0, mean1, cov, share):
+    w = np.linalg.solve(cov, mean1 - mean0)
+    return w, -w @ (mean0 + mean1) / 2 - np.log(share / (1 - share))
+
+
+def indistinguishable(x, w, r):
+    return x + r * np.array([-w[1], w[0]]) / np.linalg.norm(w)
+
+
+# %% w11-2: moved along the second number, right for the example alone
+def neuron(mean0, mean1, cov, share):
+    w = np.linalg.solve(cov, mean1 - mean0)
+    return w, -w @ (mean0 + mean1) / 2 + np.log(share / (1 - share))
+
+
+def indistinguishable(x, w, r):
+    return x + np.array([0, r])
+
+
+# %% w11-3: the colleague's costs as they are
+def costs(d_real, d_fake):
+    def entropy(D, target):
+        return -(target * np.log(D) + (1 - target) * np.log(1 - D))
+
+    D_real, D_fake = sigmoid(d_real), sigmoid(d_fake)
+    cost_d = np.mean(np.concatenate([entropy(D_real, 0.9), entropy(D_fake, 0.1)]))
+    return np.mean(np.log(1 - D_fake)), cost_d
+
+
+# %% w11-3: still a logarithm of zero far out
+def costs(d_real, d_fake):
+    D_real, D_fake = sigmoid(d_real), sigmoid(d_fake)
+    cost_d = -np.mean(0.9 * np.log(D_real) + 0.1 * np.log(1 - D_real)) - np.mean(np.log(1 - D_fake))
+    return -np.mean(np.log(D_fake)), cost_d
+
+
+# %% w11-3: one mean over all samples, doubled
+def costs(d_real, d_fake):
+    real = 0.9 * np.logaddexp(0, -d_real) + 0.1 * np.logaddexp(0, d_real)
+    cost_d = 2 * np.mean(np.concatenate([real, np.logaddexp(0, d_fake)]))
+    return np.mean(np.logaddexp(0, -d_fake)), cost_d
+
+
+# %% w11-3: the generator's target smoothed as well
+def costs(d_real, d_fake):
+    real = 0.9 * np.logaddexp(0, -d_real) + 0.1 * np.logaddexp(0, d_real)
+    cost_g = np.mean(0.9 * np.logaddexp(0, -d_fake) + 0.1 * np.logaddexp(0, d_fake))
+    return cost_g, np.mean(real) + np.mean(np.logaddexp(0, d_fake))
+
+
+# %% w11-4: one zero between the values, whatever the stride
+def transposed(y, w, s):
+    spread = np.zeros(2 * len(y) - 1)
+    spread[::2] = y
+    return np.convolve(spread, w)
+
+
+def contributions(k, s):
+    return np.array([len(range(r, k, s)) for r in range(s)])
+
+
+# %% w11-4: the kernel turned round
+def transposed(y, w, s):
+    spread = np.zeros((len(y) - 1) * s + 1)
+    spread[::s] = y
+    return np.convolve(spread, w[::-1])
+
+
+def contributions(k, s):
+    return np.array([len(range(r, k, s)) for r in range(s)])
+
+
+# %% w11-4: the remainder given to the first cell alone
+def transposed(y, w, s):
+    spread = np.zeros((len(y) - 1) * s + 1)
+    spread[::s] = y
+    return np.convolve(spread, w)
+
+
+def contributions(k, s):
+    return np.array([k // s + k % s] + [k // s] * (s - 1))
+
+
+# %% w11-4: contributions overwrite each other
+def transposed(y, w, s):
+    x = np.zeros((len(y) - 1) * s + len(w))
+    for i, value in enumerate(y):
+        x[i * s : i * s + len(w)] = value * w
+    return x
+
+
+def contributions(k, s):
+    return np.array([len(range(r, k, s)) for r in range(s)])
+
+
+# %% w11-5: the real step begins at the trial place
+def look_ahead(eta, steps, start):
+    path = [np.array(start, dtype=float)]
+    for _ in range(steps):
+        trial = path[-1] + eta * velocity(path[-1])
+        path.append(trial + eta * velocity(trial))
+    return np.array(path)
+
+
+def growth(eta):
+    return 1 + eta**2 / 4
+
+
+def steps_to_rest(eta, r):
+    distance = np.linalg.norm(look_ahead(eta, 3000, (0, r)), axis=1)
+    rest = np.flatnonzero(distance < r / 100)
+    return int(rest[0]) if len(rest) else 3000
+
+
+# %% w11-5: the steps from the growth near the solution
+def look_ahead(eta, steps, start):
+    path = [np.array(start, dtype=float)]
+    for _ in range(steps):
+        u = path[-1]
+        path.append(u + eta * velocity(u + eta * velocity(u)))
+    return np.array(path)
+
+
+def growth(eta):
+    return np.sqrt(1 - eta**2 / 4 + eta**4 / 16)
+
+
+def steps_to_rest(eta, r):
+    steps = np.log(100) / -np.log(growth(eta))
+    return min(3000, int(np.ceil(steps))) if steps > 0 else 3000
+
+
+# %% w11-5: the root is missing
+def look_ahead(eta, steps, start):
+    path = [np.array(start, dtype=float)]
+    for _ in range(steps):
+        u = path[-1]
+        path.append(u + eta * velocity(u + eta * velocity(u)))
+    return np.array(path)
+
+
+def growth(eta):
+    return 1 - eta**2 / 4 + eta**4 / 16
+
+
+def steps_to_rest(eta, r):
+    distance = np.linalg.norm(look_ahead(eta, 3000, (0, r)), axis=1)
+    rest = np.flatnonzero(distance < r / 100)
+    return int(rest[0]) if len(rest) else 3000
+
+
+# %% w11-5: one step too many is counted
+def look_ahead(eta, steps, start):
+    path = [np.array(start, dtype=float)]
+    for _ in range(steps):
+        u = path[-1]
+        path.append(u + eta * velocity(u + eta * velocity(u)))
+    return np.array(path)
+
+
+def growth(eta):
+    return np.sqrt(1 - eta**2 / 4 + eta**4 / 16)
+
+
+def steps_to_rest(eta, r):
+    distance = np.linalg.norm(look_ahead(eta, 3000, (0, r)), axis=1)
+    rest = np.flatnonzero(distance < r / 100)
+    return int(rest[0]) + 1 if len(rest) else 3000

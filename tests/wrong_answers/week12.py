@@ -1,0 +1,289 @@
+# %% w12-1: the colleague's sheet
+def numbers(rows, columns):
+    return rows * np.arange(rows)[:, np.newaxis] + np.arange(columns)
+
+
+def left_out(rows, columns):
+    return []
+
+
+# %% w12-1: only what comes after the last one shown
+def numbers(rows, columns):
+    return np.arange(rows * columns).reshape(rows, columns)
+
+
+def left_out(rows, columns):
+    last = (rows - 1) * rows + columns - 1
+    return np.arange(last + 1, rows * columns)
+
+
+# %% w12-1: read down the columns
+def numbers(rows, columns):
+    return np.arange(rows * columns).reshape(columns, rows).T
+
+
+def left_out(rows, columns):
+    shown = {i * rows + j for i in range(rows) for j in range(columns)}
+    return [k for k in range(rows * columns) if k not in shown]
+
+
+# %% w12-2: divided as if there were as many real pictures of each class
+def unfolded(judged, confusion):
+    given_true = len(confusion) * confusion / confusion.sum()
+    return np.linalg.solve(given_true.T, judged / judged.sum())
+
+
+def effective_classes(shares):
+    positive = shares[shares > 0]
+    return np.exp(-np.sum(positive * np.log(positive)))
+
+
+# %% w12-2: the mix of the real pictures carried over to the generated ones
+def unfolded(judged, confusion):
+    given_judged = confusion / confusion.sum(axis=0)
+    return given_judged @ judged / judged.sum()
+
+
+def effective_classes(shares):
+    positive = shares[shares > 0]
+    return np.exp(-np.sum(positive * np.log(positive)))
+
+
+# %% w12-2: the matrix not transposed
+def unfolded(judged, confusion):
+    given_true = confusion / confusion.sum(axis=1, keepdims=True)
+    return np.linalg.solve(given_true, judged / judged.sum())
+
+
+def effective_classes(shares):
+    positive = shares[shares > 0]
+    return np.exp(-np.sum(positive * np.log(positive)))
+
+
+# %% w12-2: the logarithm of a class that is missing
+def unfolded(judged, confusion):
+    given_true = confusion / confusion.sum(axis=1, keepdims=True)
+    return np.linalg.solve(given_true.T, judged / judged.sum())
+
+
+def effective_classes(shares):
+    return np.exp(-np.sum(shares * np.log(shares)))
+
+
+# %% w12-3: the colleague's roots of the entries
+def frechet_of_moments(mu1, S1, mu2, S2):
+    return np.sum((mu1 - mu2) ** 2) + np.trace(S1 + S2 - 2 * np.sqrt(S1 @ S2))
+
+
+def turned(a, b, phi):
+    return 2 * (a + b) - 2 * np.sqrt((a - b) ** 2 * np.cos(phi) ** 2 + 4 * a * b)
+
+
+# %% w12-3: the product of the roots, right if the clouds have the same axes
+def frechet_of_moments(mu1, S1, mu2, S2):
+    roots = []
+    for S in (S1, S2):
+        values, vectors = np.linalg.eigh(S)
+        roots.append((vectors * np.sqrt(values.clip(0))) @ vectors.T)
+    return np.sum((mu1 - mu2) ** 2) + np.trace(S1 + S2 - 2 * roots[0] @ roots[1])
+
+
+def turned(a, b, phi):
+    cross = (a + b) * np.cos(phi) ** 2 + 2 * np.sqrt(a * b) * np.sin(phi) ** 2
+    return 2 * (a + b - cross)
+
+
+# %% w12-3: between the quarters of a turn as a sine squared
+def frechet_of_moments(mu1, S1, mu2, S2):
+    values, vectors = np.linalg.eigh(S1)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    cross = np.linalg.eigvalsh(root @ S2 @ root).clip(0)
+    return np.sum((mu1 - mu2) ** 2) + np.trace(S1 + S2) - 2 * np.sqrt(cross).sum()
+
+
+def turned(a, b, phi):
+    return 2 * (np.sqrt(a) - np.sqrt(b)) ** 2 * np.sin(phi) ** 2
+
+
+# %% w12-3: a factorisation that a flat cloud does not have
+def frechet_of_moments(mu1, S1, mu2, S2):
+    root1, root2 = np.linalg.cholesky(S1), np.linalg.cholesky(S2)
+    cross = np.linalg.svd(root1.T @ root2, compute_uv=False).sum()
+    return np.sum((mu1 - mu2) ** 2) + np.trace(S1 + S2) - 2 * cross
+
+
+def turned(a, b, phi):
+    return 2 * (a + b) - 2 * np.sqrt((a - b) ** 2 * np.cos(phi) ** 2 + 4 * a * b)
+
+
+# %% w12-4: the pushes weighted with 1 - rho
+def norm_of_walk(m, h, k):
+    return np.sqrt(m * (1 + k * h**2))
+
+
+def film(z0, xi, rho):
+    frames = [z0]
+    for push in xi:
+        frames.append(rho * frames[-1] + (1 - rho) * push)
+    return np.array(frames)
+
+
+def steps_to_forget(rho, epsilon):
+    return int(np.ceil(np.log(epsilon) / np.log(rho)))
+
+
+# %% w12-4: the step counted twice instead of its square
+def norm_of_walk(m, h, k):
+    return np.sqrt(m) * (1 + k * h)
+
+
+def film(z0, xi, rho):
+    frames = [z0]
+    for push in xi:
+        frames.append(rho * frames[-1] + np.sqrt(1 - rho**2) * push)
+    return np.array(frames)
+
+
+def steps_to_forget(rho, epsilon):
+    return int(np.ceil(np.log(epsilon) / np.log(rho)))
+
+
+# %% w12-4: the start left out of the norm
+def norm_of_walk(m, h, k):
+    return np.sqrt(m * k) * h
+
+
+def film(z0, xi, rho):
+    frames = [z0]
+    for push in xi:
+        frames.append(rho * frames[-1] + np.sqrt(1 - rho**2) * push)
+    return np.array(frames)
+
+
+def steps_to_forget(rho, epsilon):
+    return int(np.ceil(np.log(epsilon) / np.log(rho)))
+
+
+# %% w12-4: the nearest whole number of steps
+def norm_of_walk(m, h, k):
+    return np.sqrt(m * (1 + k * h**2))
+
+
+def film(z0, xi, rho):
+    frames = [z0]
+    for push in xi:
+        frames.append(rho * frames[-1] + np.sqrt(1 - rho**2) * push)
+    return np.array(frames)
+
+
+def steps_to_forget(rho, epsilon):
+    return round(np.log(epsilon) / np.log(rho))
+
+
+# %% w12-5: nan replaced by the first vector
+def arc(z1, z2, t):
+    product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
+    omega = np.arccos((z1 * z2).sum(axis=1) / product)[:, np.newaxis]
+    with np.errstate(all="ignore"):
+        way = (np.sin((1 - t) * omega) * z1 + np.sin(t * omega) * z2) / np.sin(omega)
+    return np.where(np.isfinite(way), way, z1)
+
+
+def tour(keys, steps):
+    legs = [arc(keys[:-1], keys[1:], k / steps) for k in range(steps)]
+    return np.concatenate([np.stack(legs, axis=1).reshape(-1, keys.shape[1]), keys[-1:]])
+
+
+# %% w12-5: the colleague's arc
+def arc(z1, z2, t):
+    product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
+    omega = np.arccos((z1 * z2).sum(axis=1) / product)[:, np.newaxis]
+    with np.errstate(all="ignore"):
+        return (np.sin((1 - t) * omega) * z1 + np.sin(t * omega) * z2) / np.sin(omega)
+
+
+def tour(keys, steps):
+    legs = [arc(keys[:-1], keys[1:], k / steps) for k in range(steps)]
+    return np.concatenate([np.stack(legs, axis=1).reshape(-1, keys.shape[1]), keys[-1:]])
+
+
+# %% w12-5: every key between two legs shown twice
+def arc(z1, z2, t):
+    product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
+    omega = np.arccos(np.clip((z1 * z2).sum(axis=1) / product, -1, 1))[:, np.newaxis]
+    omega = np.maximum(omega, 1e-7)
+    return (np.sin((1 - t) * omega) * z1 + np.sin(t * omega) * z2) / np.sin(omega)
+
+
+def tour(keys, steps):
+    legs = [arc(keys[:-1], keys[1:], k / steps) for k in range(steps + 1)]
+    return np.stack(legs, axis=1).reshape(-1, keys.shape[1])
+
+
+# %% w12-5: small and large angles cut off
+def arc(z1, z2, t):
+    product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
+    omega = np.arccos(np.clip((z1 * z2).sum(axis=1) / product, -1, 1))[:, np.newaxis]
+    omega = np.clip(omega, 0.01, 2.6)
+    return (np.sin((1 - t) * omega) * z1 + np.sin(t * omega) * z2) / np.sin(omega)
+
+
+def tour(keys, steps):
+    frames = [arc(keys[:-1], keys[1:], k / steps) for k in range(steps)]
+    return np.concatenate([np.stack(frames, axis=1).reshape(-1, keys.shape[1]), keys[-1:]])
+
+
+# %% w12-6: no constant in the fit
+def slopes(Z, Q):
+    return np.linalg.lstsq(Z, Q)[0]
+
+
+def knobs(W):
+    return np.linalg.pinv(W).T
+
+
+def effects(Z, moves):
+    before = measured(showers(Z)).mean(axis=0)
+    return np.column_stack([measured(showers(Z + move)).mean(axis=0) - before for move in moves.T])
+
+
+# %% w12-6: each quantity along its own slope
+def slopes(Z, Q):
+    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q)[0][:-1]
+
+
+def knobs(W):
+    return W / (W**2).sum(axis=0)
+
+
+def effects(Z, moves):
+    before = measured(showers(Z)).mean(axis=0)
+    return np.column_stack([measured(showers(Z + move)).mean(axis=0) - before for move in moves.T])
+
+
+# %% w12-6: the effects on the mean latent vector only
+def slopes(Z, Q):
+    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q)[0][:-1]
+
+
+def knobs(W):
+    return np.linalg.pinv(W).T
+
+
+def effects(Z, moves):
+    centre = Z.mean(axis=0)
+    return (measured(showers(centre + moves.T)) - measured(showers(centre[np.newaxis]))).T
+
+
+# %% w12-6: rows and columns of the effects exchanged
+def slopes(Z, Q):
+    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q)[0][:-1]
+
+
+def knobs(W):
+    return np.linalg.pinv(W).T
+
+
+def effects(Z, moves):
+    before = measured(showers(Z)).mean(axis=0)
+    return np.array([measured(showers(Z + move)).mean(axis=0) - before for move in moves.T])
