@@ -72,7 +72,7 @@ def layer(images, K, b, s):
 
 # %% w04-3: the window moves by one, whatever the stride
 def layer(images, K, b, s):
-    n, height, width, c = images.shape
+    n, height, width, _ = images.shape
     k, f = K.shape[0], K.shape[3]
     rows, columns = (height - k) // s + 1, (width - k) // s + 1
     output = np.zeros((n, rows, columns, f))
@@ -84,7 +84,7 @@ def layer(images, K, b, s):
 
 # %% w04-3: the kernel still turned
 def layer(images, K, b, s):
-    n, height, width, c = images.shape
+    n, height, width, _ = images.shape
     k, f = K.shape[0], K.shape[3]
     rows, columns = (height - k) // s + 1, (width - k) // s + 1
     output = np.zeros((n, rows, columns, f))
