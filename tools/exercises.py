@@ -61,11 +61,14 @@ def prepared(source: nbformat.NotebookNode, seed: int = 0) -> nbformat.NotebookN
 
 
 def students_version(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """What nbgrader's generate_assignment makes of a prepared source, without its database."""
+    """What nbgrader's generate_assignment makes of a prepared source, without its database, and what the given cells print."""
     resources: dict = {}
+    printed = {cell.id: cell.outputs for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("locked")}
     for step in GenerateAssignment().preprocessors:
         if step is not SaveCells:
             notebook, resources = step(config=STUBS).preprocess(notebook, resources)
+    for number, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count, cell.outputs = number, printed.get(cell.id, [])
     return notebook
 
 
