@@ -14,7 +14,6 @@ import io
 import json
 import os
 import re
-import resource
 import select
 import shutil
 import subprocess
@@ -80,6 +79,8 @@ class Sandbox:
         )
 
     def _limit(self) -> None:
+        import resource  # Windows has none, and no sandbox either
+
         # Address space is more than memory held; TensorFlow alone reserves gigabytes of it.
         resource.setrlimit(resource.RLIMIT_AS, (2 * self.megabytes * 2**20,) * 2)
         resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILES,) * 2)

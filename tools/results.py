@@ -1,7 +1,7 @@
 """Gather what the lectures find, and how long they take, for the book's page of results.
 
-    python tools/results.py            the tables "What you should see" out of the stored notebooks, in seconds
-    python tools/results.py --times    besides, run every lecture and time it, about eight minutes on an idle machine
+python tools/results.py            the tables "What you should see" out of the stored notebooks, in seconds
+python tools/results.py --times    besides, run every lecture and time it, about eight minutes on an idle machine
 """
 
 import argparse
