@@ -169,16 +169,16 @@ def train(settings: Settings, epochs: int, folder: Path) -> Training:
     folder.mkdir(parents=True, exist_ok=True)
     training = Training(settings)
     resume(training, folder)
-    bar = tqdm(total=epochs, initial=len(training.losses), unit="epoch")
-    while len(training.losses) < epochs:
-        training.epoch()
-        state = training.state()
-        write(folder / f"epoch-{len(training.losses):04d}.npz", lambda file, state=state: np.savez(file, **state))
-        for old in checkpoints(folder)[KEPT:]:
-            old.unlink()
-        bar.update()
-        bar.set_postfix_str("generator {:.2f}, discriminator {:.2f}".format(*training.losses[-1]))
-    bar.close()
+    # Closed before a message at the end, which would otherwise stand above the bar.
+    with tqdm(total=epochs, initial=len(training.losses), unit="epoch") as bar:
+        while len(training.losses) < epochs:
+            training.epoch()
+            state = training.state()
+            write(folder / f"epoch-{len(training.losses):04d}.npz", lambda file, state=state: np.savez(file, **state))
+            for old in checkpoints(folder)[KEPT:]:
+                old.unlink()
+            bar.update()
+            bar.set_postfix_str("generator {:.2f}, discriminator {:.2f}".format(*training.losses[-1]))
     return training
 
 
