@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help book test lab notebooks exercises bench lint lock address clean
+.PHONY: help book test browser lab notebooks exercises bench lint lock address clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -13,6 +13,9 @@ book: $(VENV)/ready  ## build the book; open _build/html/index.html
 
 test: $(VENV)/ready  ## run all tests, every notebook among them
 	$(BIN)/python -m pytest
+
+browser: $(VENV)/ready  ## look at every page of the book in Chromium: barriers, formulas, pictures, links; some minutes
+	$(BIN)/python -m pytest tests/test_browser.py -m browser --numprocesses=0 --no-cov
 
 lab: $(VENV)/ready  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

@@ -6,7 +6,24 @@ document.addEventListener("DOMContentLoaded", () => {
   const logo = document.querySelector(".navbar-brand")?.parentElement;
   logo?.setAttribute("role", "navigation");
   logo?.setAttribute("aria-label", "Home");
+  // The arrow that opens a chapter's list of sections says so.
+  document.querySelectorAll(".bd-sidebar-primary summary").forEach((arrow) => {
+    const chapter = arrow.closest("li").querySelector("a").textContent.trim();
+    arrow.setAttribute("aria-label", `Sections of ${chapter}`);
+  });
+  // The corner of a table above its row names is no heading.
+  document.querySelectorAll("th").forEach((corner) => {
+    if (!corner.textContent.trim()) corner.replaceWith(document.createElement("td"));
+  });
 });
+
+// What scrolls by itself can be reached with the keyboard: code and tables that are wider than the page.
+const reachWide = () =>
+  document.querySelectorAll("div.highlight pre, div.output, .pst-scrollable-table-container").forEach((part) => {
+    part.tabIndex = part.scrollWidth > part.clientWidth ? 0 : -1;
+  });
+window.addEventListener("load", reachWide);
+window.addEventListener("resize", reachWide);
 
 // A figure whose numbers a notebook hands over as JSON becomes one to zoom in, on the pages where book/interactive.py has plotly.js loaded.
 document.addEventListener("DOMContentLoaded", () => {
