@@ -168,7 +168,7 @@ def secret_lines() -> set[str]:
             )
     for path in (ROOT / "notebooks").glob("week*.ipynb"):
         told |= {line.strip() for cell in nbformat.read(path, as_version=4).cells for line in cell.source.splitlines()}
-    return {line for line in secret - told if len(line) >= 25}
+    return {line for line in secret if len(line) >= 25 and not any(line in open_line for open_line in told)}
 
 
 def test_no_solution_and_no_hidden_test_is_published():

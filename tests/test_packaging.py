@@ -178,7 +178,8 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel):
     information = f"physnets-{Version(PROJECT['version'])}.dist-info"
     modules = {f"physnets/{path.name}" for path in (ROOT / "physnets").glob("*.py")}
     files = {f"physnets/_data/{name}" for name in [*data.registry(), "registry.txt", "README.md"]}
-    assert names == {*modules, "physnets/py.typed", *files, *(f"{information}/{name}" for name in ("METADATA", "WHEEL", "RECORD"))}
+    about = {f"{information}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "licenses/LICENSE", "licenses/LICENSE-TEXT")}
+    assert names == {*modules, "physnets/py.typed", *files, *about}
 
 
 LOAD_EVERYTHING = """

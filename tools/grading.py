@@ -154,6 +154,8 @@ def walls() -> list[str]:
     # Where physnets is installed from a clone, of the clone only the package and its data: beside them lie the solutions.
     seen = {sys.prefix, sys.base_prefix, str(package), str(package.parent / "data"), sandboxed.__file__}
     seen |= {"/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/fonts"}
+    # The empty /tmp comes first: the clone itself may lie under /tmp, and what is mounted later lies on top.
+    own = ["--proc", "/proc", "--dev", "/dev", "--size", str(MAX_FILES), "--tmpfs", "/tmp", "--chdir", "/tmp"]
     binds = [part for path in sorted(seen) for part in ("--ro-bind-try", path, path)]
     limits = [
         "--unshare-all",
@@ -167,7 +169,7 @@ def walls() -> list[str]:
         "--new-session",
         "--die-with-parent",
     ]
-    return [bwrap, *limits, *binds, "--proc", "/proc", "--dev", "/dev", "--size", str(MAX_FILES), "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    return [bwrap, *limits, *own, *binds]
 
 
 def without_magics(source: str) -> str:
