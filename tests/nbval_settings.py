@@ -15,8 +15,9 @@ import re
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
-# As tools/run_notebooks.py does; here two notebooks run side by side.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Two notebooks run side by side: a second thread for each would only get in the other's way.
+for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(name, "1")
 
 RELATIVE = 1e-6
 _WHOLE = 0.0
