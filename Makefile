@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help book test browser lab notebooks exercises bench lint lock address clean
+.PHONY: help book test slides pdf browser lab notebooks exercises bench lint lock address clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -14,11 +14,17 @@ book: $(VENV)/ready  ## build the book; open _build/html/index.html
 test: $(VENV)/ready  ## run all tests, every notebook among them
 	$(BIN)/python -m pytest
 
+slides: $(VENV)/ready  ## make a deck of slides of each lecture; open _build/slides/week01_....html
+	$(BIN)/python tools/slides.py
+
+pdf: $(VENV)/ready  ## print the whole book into _build/course.pdf; needs Chromium
+	$(BIN)/python tools/pdf.py
+
 browser: $(VENV)/ready  ## look at every page of the book in Chromium: barriers, formulas, pictures, links; some minutes
 	$(BIN)/python -m pytest tests/test_browser.py -m browser --numprocesses=0 --no-cov
 
-lab: $(VENV)/ready  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+lab: $(VENV)/ready  ## open JupyterLab on the contents of the course
+	$(BIN)/jupyter lab --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/welcome.md
 
 notebooks: $(VENV)/ready  ## run every notebook again and store its outputs
 	$(BIN)/python tools/run_notebooks.py

@@ -21,7 +21,7 @@ for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_T
 
 RELATIVE = 1e-6
 _WHOLE = 0.0
-NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.]*\d)")
+NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?![\w.]*\d)")
 RESULT_ROW = re.compile(r"^(\| .* \|) .* (\| \S+ to \S+ \|)$", re.MULTILINE)
 
 
@@ -46,7 +46,7 @@ def same_number(a: str, b: str) -> bool:
     a, b = a.replace("−", "-"), b.replace("−", "-")
     unit = max(_last_digit(a), _last_digit(b))
     if unit == _WHOLE:
-        return int(a) == int(b)
+        return int(a.rstrip(".")) == int(b.rstrip("."))  # NumPy prints 1. for a whole number
     # A trace more than the unit, because 0.97 - 0.96 is a trace more than 0.01 in binary.
     return math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=1.0001 * unit)
 

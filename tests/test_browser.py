@@ -1,14 +1,27 @@
 """The book in a real browser: every page in light, in dark and at the width of a phone, as a reader sees it."""
 
+import contextlib
 import functools
 import http.server
+import itertools
+import os
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
+from pypdf import PdfReader
 
 from tests.test_book import CHROMIUM, LISTED
+from tools import pdf, slides
+
+ROOT = Path(__file__).resolve().parent.parent
+LECTURES = sorted((ROOT / "notebooks").glob("week*.ipynb"))
 
 pytestmark = pytest.mark.browser
 
@@ -107,3 +120,83 @@ def test_the_search_finds(browser, site, word):
 def test_pages_are_small_and_soon_seen(visited, html):
     assert {page: size for page in LISTED if (size := (html / f"{page}.html").stat().st_size) > MAX_BYTES} == {}
     assert {page: visited[page]["first"] for page in LISTED if visited[page]["first"] > 1000} == {}
+
+
+@pytest.fixture(scope="module")
+def decks(browser, tmp_path_factory):
+    """The folder of every lecture's slides."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slides, "OUT", tmp_path_factory.mktemp("slides"))
+        patch.setattr(sys, "argv", ["slides.py"])
+        slides.main()
+        return slides.OUT
+
+
+# What of a slide lies beyond its 1280 by 720 pixels, and the size of its smallest letters.
+MEASURE = """() => {
+  const slide = Reveal.getCurrentSlide(), scale = Reveal.getScale(), box = slide.getBoundingClientRect();
+  const beyond = [];
+  let smallest = 100;
+  for (const part of slide.querySelectorAll("*")) {
+    if (part.closest("aside, mjx-container")) continue;
+    const where = part.getBoundingClientRect();
+    if (!where.width || !where.height) continue;
+    if (where.bottom - box.top > 722 * scale || where.right - box.left > 1282 * scale || part.scrollWidth > part.clientWidth + 2 && part.matches("pre"))
+      beyond.push(part.tagName + " " + part.textContent.slice(0, 40));
+    if ([...part.childNodes].some(node => node.nodeType == 3 && node.textContent.trim()))
+      smallest = Math.min(smallest, parseFloat(getComputedStyle(part).fontSize));
+  }
+  return {beyond, smallest, empty: !slide.innerText.trim() && !slide.querySelector("img")};
+}"""
+
+
+@pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
+def test_slides_hold_what_they_show_and_can_be_read_from_the_last_row(decks, browser, path):
+    tab = browser.new_page(viewport={"width": 1280, "height": 720}, offline=True)
+    said = []
+    tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    tab.on("requestfailed", lambda request: said.append(request.url))
+    tab.goto((decks / f"{path.stem}.html").as_uri())
+    tab.evaluate("window.ready")
+    measured = {}
+    for number in range(tab.evaluate("Reveal.getTotalSlides()")):
+        measured[number + 1] = tab.evaluate(MEASURE)
+        tab.evaluate("Reveal.next()")
+    assert len(measured) >= 20
+    assert {number: slide["beyond"] for number, slide in measured.items() if slide["beyond"]} == {}
+    assert {number for number, slide in measured.items() if slide["empty"]} == set()
+    assert min(slide["smallest"] for slide in measured.values()) >= 20
+    assert tab.evaluate("document.querySelectorAll('mjx-merror').length") == 0
+    assert said == []
+    tab.close()
+
+
+def test_jupyterlab_opens_on_the_contents(browser, tmp_path):
+    wanted = subprocess.run(
+        ["make", "--dry-run", "--silent", "lab"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.splitlines()[-1]
+    options = ["--no-browser", "--allow-root", "--ServerApp.port=8931", "--IdentityProvider.token="]
+    environment = os.environ | {"JUPYTERLAB_WORKSPACES_DIR": str(tmp_path), "JUPYTERLAB_SETTINGS_DIR": str(tmp_path)}
+    with subprocess.Popen([*wanted.split(), *options], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as lab:
+        try:
+            tab = browser.new_page()
+            for _ in range(60):
+                with contextlib.suppress(Error):
+                    tab.goto("http://127.0.0.1:8931/")
+                    break
+                time.sleep(0.5)
+            tab.locator(".jp-MarkdownViewer a", has_text="Week 12: Exploring the latent space").wait_for()
+            tab.close()
+        finally:
+            lab.terminate()
+
+
+def test_the_pdf_has_a_bookmark_for_every_lecture():
+    subprocess.run([sys.executable, pdf.__file__], check=True)  # apart, because this process has a browser open already
+    reader = PdfReader(pdf.PDF)
+    marks = {mark.title: reader.get_destination_page_number(mark) for mark in reader.outline if not isinstance(mark, list)}
+    titles = [nbformat.read(path, as_version=4).cells[0].source.partition("\n")[0].removeprefix("# ") for path in LECTURES]
+    pages = {"".join(title.split()): page for title, page in marks.items()}
+    assert [title for title in titles if "".join(title.split()) not in pages] == []
+    starts = [pages["".join(title.split())] for title in titles]
+    assert starts == sorted(starts) and all(after - before >= 10 for before, after in itertools.pairwise(starts))

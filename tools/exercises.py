@@ -56,7 +56,9 @@ def prepared(source: nbformat.NotebookNode, seed: int = 0) -> nbformat.NotebookN
             line = "*{id} · goal {goal} · {kind} · {difficulty} · about {minutes} minutes · {points} points*".format(**about)
             cell.source = f"{heading}\n\n{line}\n{rest}"
     lecture = nbformat.read(min((ROOT / "notebooks").glob("week*.ipynb")), as_version=4)
-    notebook.cells.insert(1, next(cell for cell in lecture.cells if cell.metadata.get("tags") == ["remove-cell"]))
+    colab = next(cell for cell in lecture.cells if cell.metadata.get("tags") == ["remove-cell"])
+    del colab.metadata["slideshow"]
+    notebook.cells.insert(1, colab)
     return notebook
 
 
