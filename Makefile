@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help book test slides pdf browser lab notebooks exercises bench lint lock address clean
+.PHONY: help book test slides pdf browser lab notebooks exercises bench lint lock oldest newest address clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -42,15 +42,35 @@ lint: $(VENV)/ready  ## check and format modules and notebooks
 lock: $(VENV)/ready  ## resolve the lock file anew from pyproject.toml (needs a network)
 	$(BIN)/uv pip compile --universal --fork-strategy fewest --python-version 3.11 --all-extras --no-header --upgrade --output-file requirements.txt pyproject.toml
 
+oldest: .venv-oldest/ready  ## run all tests with the oldest packages that the course supports
+	.venv-oldest/bin/python -m pytest
+
+newest: .venv-newest/ready  ## run all tests with the newest packages there are
+	.venv-newest/bin/python -m pytest
+
 address: $(VENV)/ready  ## change the repository's address everywhere: make address URL=https://github.com/you/fork
 	$(BIN)/python tools/set_address.py $(URL)
 
 clean:  ## remove the built book and the environment
-	rm -rf _build $(VENV)
+	rm -rf _build $(VENV) .venv-oldest .venv-newest
 
 $(VENV)/ready: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "this course needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The lowest versions of what physnets itself needs; books and tests are made with whatever fits beside them.
+.venv-oldest/ready: $(VENV)/ready pyproject.toml
+	$(BIN)/uv venv --seed --clear --quiet --python 3.11 .venv-oldest
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --resolution lowest-direct --output-file .venv-oldest/oldest.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --python .venv-oldest --constraint .venv-oldest/oldest.txt --requirement pyproject.toml --all-extras
+	$(BIN)/uv pip install --quiet --python .venv-oldest --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv-newest/ready: $(VENV)/ready pyproject.toml
+	$(BIN)/uv venv --seed --clear --quiet .venv-newest
+	$(BIN)/uv pip install --quiet --python .venv-newest --upgrade --requirement pyproject.toml --all-extras
+	$(BIN)/uv pip install --quiet --python .venv-newest --no-deps --no-build-isolation --editable .
 	touch $@

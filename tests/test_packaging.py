@@ -182,6 +182,25 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel):
     assert names == {*modules, "physnets/py.typed", *files, *about}
 
 
+def test_installing_the_package_changes_no_other(wheel, tmp_path):
+    """Colab's TensorFlow and NumPy stay as they are. `make oldest` runs this beside the oldest versions, `make newest` beside the newest."""
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--no-index",
+        "--quiet",
+        "--report",
+        str(tmp_path / "report.json"),
+        str(wheel),
+    ]
+    subprocess.run(command, check=True)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert {package["metadata"]["name"] for package in report["install"]} <= {"physnets"}
+
+
 LOAD_EVERYTHING = """
 import json
 import physnets.data as data

@@ -19,7 +19,7 @@ from tools.train_gan import Settings, train
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {"images": 16, "batch": 8, "calibration": 20}
-EPOCHS = 6
+EPOCHS = 4
 PROGRAM = f"""
 from pathlib import Path
 import sys
@@ -44,7 +44,7 @@ def assert_same(folder, other):
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
     train(Settings(**TINY), EPOCHS, folder)
-    assert [path.name for path in train_gan.checkpoints(folder)] == ["epoch-0006.npz", "epoch-0005.npz"]
+    assert [path.name for path in train_gan.checkpoints(folder)] == ["epoch-0004.npz", "epoch-0003.npz"]
     return folder
 
 
@@ -86,7 +86,7 @@ def emptied(path):
 
 @pytest.mark.parametrize("damage", [halved, flipped, emptied])
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(uninterrupted, tmp_path, capsys, damage):
-    train(Settings(**TINY), 4, tmp_path)
+    train(Settings(**TINY), 2, tmp_path)
     path = train_gan.checkpoints(tmp_path)[0]
     damage(path)
     train(Settings(**TINY), EPOCHS, tmp_path)
@@ -96,11 +96,11 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(uninter
 
 def test_a_kill_during_a_write_leaves_the_checkpoint_before(uninterrupted, tmp_path):
     """Here the kill comes between any two pieces that are written: the file under its own name appears only when it is whole."""
-    train(Settings(**TINY), 4, tmp_path)
+    train(Settings(**TINY), 2, tmp_path)
     content = train_gan.checkpoints(tmp_path)[0].read_bytes()
     for size in (0, 1, len(content) // 2, len(content) - 1):
-        (tmp_path / "epoch-0005.npz.new").write_bytes(content[:size])
-        assert train_gan.checkpoints(tmp_path)[0].name == "epoch-0004.npz"
+        (tmp_path / "epoch-0003.npz.new").write_bytes(content[:size])
+        assert train_gan.checkpoints(tmp_path)[0].name == "epoch-0002.npz"
     train(Settings(**TINY), EPOCHS, tmp_path)
     assert_same(tmp_path, uninterrupted)
     assert not list(tmp_path.glob("*.new"))
@@ -138,7 +138,7 @@ def test_a_folder_of_other_settings_is_refused_and_kept(uninterrupted):
     before = {path: path.read_bytes() for path in uninterrupted.iterdir()}
     with pytest.raises(
         SystemExit,
-        match=r"epoch-0006\.npz belongs to a training with the settings .*, expected .*; name another folder\. Nothing was changed\.$",
+        match=r"epoch-0004\.npz belongs to a training with the settings .*, expected .*; name another folder\. Nothing was changed\.$",
     ):
         train(Settings(**TINY, seed=1), EPOCHS, uninterrupted)
     assert {path: path.read_bytes() for path in uninterrupted.iterdir()} == before

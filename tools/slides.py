@@ -143,12 +143,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all lectures")
     paths = parser.parse_args().notebooks or sorted(ROOT.glob("notebooks/week*.ipynb"))
-    exporter = SlidesExporter(
-        template_name="deck", extra_template_basedirs=[str(Path(__file__).parent)], reveal_url_prefix="assets/revealjs"
-    )
+    exporter = SlidesExporter(template_name="deck", extra_template_basedirs=[str(Path(__file__).parent)])
+    exporter.reveal_url_prefix, exporter.reveal_theme, exporter.embed_images = "assets/revealjs", "white", True
     write_assets()
     for path in tqdm(paths, unit="deck"):
-        page, _ = exporter.from_notebook_node(slides(nbformat.read(path, as_version=4)), {"metadata": {"name": path.stem}})
+        page, _ = exporter.from_notebook_node(
+            slides(nbformat.read(path, as_version=4)), {"metadata": {"name": path.stem, "path": str(path.parent)}}
+        )
         (OUT / f"{path.stem}.html").write_text(page, encoding="utf-8")
 
 
