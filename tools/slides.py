@@ -102,6 +102,7 @@ def slides(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if kind == "skip":
             continue
         if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../data/", "](data/")  # nbconvert embeds pictures from below one folder only, here ROOT
             for part in projected(cell.source):
                 if heading := re.match(r"##? (.*)", part):
                     section = heading[1]
@@ -148,7 +149,7 @@ def main() -> None:
     write_assets()
     for path in tqdm(paths, unit="deck"):
         page, _ = exporter.from_notebook_node(
-            slides(nbformat.read(path, as_version=4)), {"metadata": {"name": path.stem, "path": str(path.parent)}}
+            slides(nbformat.read(path, as_version=4)), {"metadata": {"name": path.stem, "path": str(ROOT)}}
         )
         (OUT / f"{path.stem}.html").write_text(page, encoding="utf-8")
 
