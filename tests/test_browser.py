@@ -25,6 +25,7 @@ LECTURES = sorted((ROOT / "notebooks").glob("week*.ipynb"))
 
 pytestmark = pytest.mark.browser
 
+PAGES = [*LISTED, "genindex", "py-modindex", "search"]
 LOOKS = {"light": ("light", 1400), "dark": ("dark", 1400), "phone": ("light", 375)}
 MAX_BYTES = 1_500_000  # of a page, without its pictures
 
@@ -57,7 +58,7 @@ def browser():
 def visited(site, browser):
     """Every page, opened once: what the console said, which addresses were asked for, and how long it took to be seen."""
     found = {}
-    for page in LISTED:
+    for page in PAGES:
         tab = browser.new_page(viewport={"width": 1400, "height": 900})
         said, asked = [], []
         tab.on("console", lambda message, said=said: said.append(message.text) if message.type in ("error", "warning") else None)
@@ -72,21 +73,21 @@ def visited(site, browser):
         page["tab"].close()
 
 
-@pytest.mark.parametrize("page", LISTED)
+@pytest.mark.parametrize("page", PAGES)
 def test_the_console_is_silent_and_nothing_leaves_the_site(visited, site, page):
     # The theme resets a mode that is not stored yet, and calls it an error.
     assert [text for text in visited[page]["said"] if not text.startswith("Got invalid theme mode")] == []
     assert [address for address in visited[page]["asked"] if not address.startswith((site, "data:", "blob:"))] == []
 
 
-@pytest.mark.parametrize("page", LISTED)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_picture_says_what_it_shows(visited, page):
     """Formulas and the theme's ornaments are no pictures; a figure's text has to describe it."""
     pictures = visited[page]["tab"].evaluate("[...document.querySelectorAll('article img')].map(i => [i.alt, i.naturalWidth])")
     assert [alt for alt, width in pictures if len(alt) < 20 or not width] == []
 
 
-@pytest.mark.parametrize("page", LISTED)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_formula_is_set(visited, page):
     script = (
         "[...document.querySelectorAll('.math')].filter(m => !m.querySelector('mjx-container') || m.querySelector('mjx-merror')).length"
@@ -95,7 +96,7 @@ def test_every_formula_is_set(visited, page):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("page", LISTED)
+@pytest.mark.parametrize("page", PAGES)
 def test_no_barrier_is_found(visited, page, look):
     """No violation of any level of the rules of axe-core; and no page has to be scrolled sideways."""
     theme, width = LOOKS[look]
@@ -118,8 +119,8 @@ def test_the_search_finds(browser, site, word):
 
 
 def test_pages_are_small_and_soon_seen(visited, html):
-    assert {page: size for page in LISTED if (size := (html / f"{page}.html").stat().st_size) > MAX_BYTES} == {}
-    assert {page: visited[page]["first"] for page in LISTED if visited[page]["first"] > 1000} == {}
+    assert {page: size for page in PAGES if (size := (html / f"{page}.html").stat().st_size) > MAX_BYTES} == {}
+    assert {page: visited[page]["first"] for page in PAGES if visited[page]["first"] > 1000} == {}
 
 
 @pytest.fixture(scope="module")

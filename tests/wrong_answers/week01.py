@@ -73,7 +73,7 @@ def hinges(x, y):
 def median_error(M):
     errors = []
     for seed in range(10):
-        v = np.linalg.lstsq(hidden_layer(r_fit, M, seed), morse(r_fit))[0]
+        v = np.linalg.lstsq(hidden_layer(r_fit, M, seed), morse(r_fit), rcond=None)[0]
         errors.append(np.sqrt(np.mean((hidden_layer(r_judge, M, seed) @ v - morse(r_judge)) ** 2)))
     return np.mean(errors)
 
@@ -82,6 +82,6 @@ def median_error(M):
 def median_error(M):
     errors = []
     for seed in range(10):
-        v = np.linalg.lstsq(hidden_layer(r_fit, M, seed), morse(r_fit))[0]
+        v = np.linalg.lstsq(hidden_layer(r_fit, M, seed), morse(r_fit), rcond=None)[0]
         errors.append(np.sqrt(np.mean((hidden_layer(r_fit, M, seed) @ v - morse(r_fit)) ** 2)))
     return np.median(errors)

@@ -32,7 +32,7 @@ def largest_step(R, L, C):
 
 # %% w08-2: right for weak damping alone
 def constants(h, dt):
-    W = np.linalg.lstsq(h[:-1], h[1:])[0]
+    W = np.linalg.lstsq(h[:-1], h[1:], rcond=None)[0]
     gamma = -np.log(np.linalg.det(W)) / (2 * dt)
     turn = np.arccos(np.trace(W) / 2 * np.exp(gamma * dt)) / dt
     return np.sqrt(turn**2 + gamma**2), gamma
@@ -40,7 +40,7 @@ def constants(h, dt):
 
 # %% w08-2: the frequency of the damped swing
 def constants(h, dt):
-    W = np.linalg.lstsq(h[:-1], h[1:])[0]
+    W = np.linalg.lstsq(h[:-1], h[1:], rcond=None)[0]
     lam = np.log(np.linalg.eigvals(W).astype(complex)) / dt
     return np.abs(lam.imag).max(), -lam.real.mean()
 
@@ -114,7 +114,7 @@ def read_out(states, h, lmbd, washout):
 def fit(force, h, terms):
     x, v = h[:, :-1, :1], h[:, :-1, 1:]
     inputs = np.concatenate([h[:, :-1], force[..., None], x**3, x**2 * v][: 2 + len(terms)], axis=2)
-    return np.linalg.lstsq(inputs.reshape(-1, 3 + len(terms)), h[:, 1:].reshape(-1, 2))[0]
+    return np.linalg.lstsq(inputs.reshape(-1, 3 + len(terms)), h[:, 1:].reshape(-1, 2), rcond=None)[0]
 
 
 def run(force, theta, terms):
@@ -130,7 +130,7 @@ def run(force, theta, terms):
 def fit(force, h, terms):
     x, v = h[:, :-1, :1], h[:, :-1, 1:]
     inputs = np.concatenate([h[:, :-1], force[..., None], *(v**p * x**q for p, q in terms)], axis=2)
-    return np.linalg.lstsq(inputs.reshape(-1, 3 + len(terms)), h[:, 1:].reshape(-1, 2))[0]
+    return np.linalg.lstsq(inputs.reshape(-1, 3 + len(terms)), h[:, 1:].reshape(-1, 2), rcond=None)[0]
 
 
 def run(force, theta, terms):
@@ -146,7 +146,7 @@ def run(force, theta, terms):
 def fit(force, h, terms):
     x, v = h[:, :-1, :1], h[:, :-1, 1:]
     inputs = np.concatenate([h[:, :-1], force[..., None], *(x**p * v**q for p, q in terms)], axis=2)
-    return np.linalg.lstsq(inputs.reshape(-1, 3 + len(terms)), h[:, 1:].reshape(-1, 2))[0]
+    return np.linalg.lstsq(inputs.reshape(-1, 3 + len(terms)), h[:, 1:].reshape(-1, 2), rcond=None)[0]
 
 
 def run(force, theta, terms):

@@ -235,7 +235,7 @@ def tour(keys, steps):
 
 # %% w12-6: no constant in the fit
 def slopes(Z, Q):
-    return np.linalg.lstsq(Z, Q)[0]
+    return np.linalg.lstsq(Z, Q, rcond=None)[0]
 
 
 def knobs(W):
@@ -249,7 +249,7 @@ def effects(Z, moves):
 
 # %% w12-6: each quantity along its own slope
 def slopes(Z, Q):
-    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q)[0][:-1]
+    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q, rcond=None)[0][:-1]
 
 
 def knobs(W):
@@ -263,7 +263,7 @@ def effects(Z, moves):
 
 # %% w12-6: the effects on the mean latent vector only
 def slopes(Z, Q):
-    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q)[0][:-1]
+    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q, rcond=None)[0][:-1]
 
 
 def knobs(W):
@@ -277,7 +277,7 @@ def effects(Z, moves):
 
 # %% w12-6: rows and columns of the effects exchanged
 def slopes(Z, Q):
-    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q)[0][:-1]
+    return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q, rcond=None)[0][:-1]
 
 
 def knobs(W):
