@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 # What other versions than the locked ones cannot pass: that they are the locked ones, and that a picture has not changed by a byte.
 NOT_LOCKED = $(addprefix --deselect tests/,test_packaging.py::test_this_environment_is_the_locked_one \
-	test_packaging.py::test_the_lock_holds_all_that_is_needed_and_nothing_else[this-machine] \
+	test_packaging.py::test_the_lock_holds_all_that_is_needed_and_nothing_else \
 	test_notebooks.py::test_rerunning_a_numpy_lecture_changes_no_byte)
 BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 

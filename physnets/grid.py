@@ -8,6 +8,7 @@ the sum of their costs with respect to one member's weights is the gradient of t
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 Data = tuple[np.ndarray, np.ndarray]
 
 EVALUATION_BATCH = 500  # samples; bounds the memory that the activations of all members take at once
-COMPILE = sys.platform != "win32"  # TensorFlow for Windows comes without its compiler, XLA
+
+
+def _has_sound_compiler() -> bool:
+    """Whether TensorFlow's compiler, XLA, can be used: TensorFlow for Windows comes without it, and that of 2.16 and 2.17 trains large grids wrongly."""
+    try:
+        release = version("tensorflow").split(".")
+    except PackageNotFoundError:  # a build under another name
+        return False
+    return sys.platform != "win32" and (int(release[0]), int(release[1])) >= (2, 18)
+
+
+COMPILE = _has_sound_compiler()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import operator
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy (its legacy global generator) and TensorFlow, and make TensorFlow's operations deterministic.
+    """Seed Python, NumPy (its legacy global generator), TensorFlow and Keras, and make TensorFlow's operations deterministic.
 
     The same program on the same machine then gives the same numbers to the last bit. Another machine, or another number of
     cores, may still round differently.
@@ -24,5 +24,7 @@ def seed_everything(seed: int) -> None:
 
     import tensorflow as tf  # takes seconds, so only when somebody asks for it
 
+    # Before version 3.13 Keras' own generator goes on where it was, unless Keras forgets it; the names of layers begin anew with it.
+    tf.keras.utils.clear_session(free_memory=False)
     tf.keras.utils.set_random_seed(number)
     tf.config.experimental.enable_op_determinism()

@@ -185,7 +185,7 @@ def test_workers_that_are_killed_cost_no_result(client, build_model, tmp_path):
         table = search(deadly, {"units": range(2, 7)}, TRAIN, VALIDATION, epochs=1)
     same(table, expected)
     assert {path.name for path in tmp_path.iterdir()} == {"all", "one"}
-    client.wait_for_workers(2, timeout=30)
+    client.wait_for_workers(2, timeout=120)
     assert workers.isdisjoint(client.run(os.getpid).values())
 
 
