@@ -98,7 +98,7 @@ def test_each_week_has_four_to_six_exercises_of_several_kinds(week):
     lecture = nbformat.read(next((ROOT / "notebooks").glob(f"{week}_*.ipynb")), as_version=4)
     goals = lecture.cells[0].source.partition("**After this lecture you can**")[2]
     count = len(re.findall(r"^\d\. ", goals.partition("\n## ")[0], re.MULTILINE)) or 5
-    assert all(1 <= about["goal"] <= count for about in found)
+    assert {about["goal"] for about in found} == set(range(1, count + 1)), "every goal of the lecture has an exercise"
     titles = re.findall(r"^## Exercise (\S+): ", "\n".join(c.source for c in notebook.cells), re.MULTILINE)
     assert titles == [f"{int(week[4:])}.{number + 1}" for number in range(len(found))]
 

@@ -19,7 +19,7 @@ from tools import course, exercises, grading, sandboxed
 ROOT = Path(__file__).resolve().parent.parent
 WEEK = "week01"
 ID = "w01-{}"
-POINTS = {1: 2, 2: 2, 3: 3, 4: 4, 5: 3}  # of the checks; the written answer's 4 are given by hand
+POINTS = {1: 2, 2: 2, 3: 3, 4: 3, 5: 4, 6: 3}  # of the checks; the written answer's 4 are given by hand
 ALL = sum(POINTS.values())
 
 
@@ -52,18 +52,18 @@ def hostile(canary: Path, gradebook: Path, neighbour: Path, address: str) -> dic
         for path in (neighbour, gradebook, ROOT / "assignments" / WEEK / f"{WEEK}.ipynb")
     ]
     return {
-        "partly right": ({4: "def hinges(x, y):\n    return y[0], np.diff(y) / np.diff(x)", 5: "def median_error(M):\n    return 0.0"}, 7),
+        "partly right": ({5: "def hinges(x, y):\n    return y[0], np.diff(y) / np.diff(x)", 6: "def median_error(M):\n    return 0.0"}, 10),
         "syntax error": ({2: "def count_parameters(sizes:\n    return 1"}, ALL - 2),
-        "endless loop in a cell": ({3: "while True:\n    pass"}, ALL - 3),
-        "endless loop in a function": ({3: "def slopes(z):\n    while True:\n        pass"}, ALL - 3),
-        "out of memory in a cell": ({3: "held = []\nwhile True:\n    held.append(np.ones(10**7))"}, ALL - 3),
-        "out of memory in a function": ({3: "def slopes(z):\n    return np.ones((10**6, 10**6))"}, ALL - 3),
+        "endless loop in a cell": ({4: "while True:\n    pass"}, ALL - 3),
+        "endless loop in a function": ({4: "def slopes(z):\n    while True:\n        pass"}, ALL - 3),
+        "out of memory in a cell": ({4: "held = []\nwhile True:\n    held.append(np.ones(10**7))"}, ALL - 3),
+        "out of memory in a function": ({4: "def slopes(z):\n    return np.ones((10**6, 10**6))"}, ALL - 3),
         "fills the disk": (
-            {3: "with open('/tmp/x', 'wb') as f:\n    while True:\n        f.write(bytes(10**7))"},
+            {4: "with open('/tmp/x', 'wb') as f:\n    while True:\n        f.write(bytes(10**7))"},
             ALL - 3,
         ),
-        "starts processes without end": ({3: "import os\nwhile True:\n    os.fork()"}, ALL - 3),
-        "deletes files": ({3: f"import shutil\nshutil.rmtree({str(canary)!r})"}, ALL - 3),
+        "starts processes without end": ({4: "import os\nwhile True:\n    os.fork()"}, ALL - 3),
+        "deletes files": ({4: f"import shutil\nshutil.rmtree({str(canary)!r})"}, ALL - 3),
         "reads its neighbour's submission": ({2: reads[0]}, ALL - 2),
         "reads the gradebook": ({2: reads[1]}, ALL - 2),
         "reads the solutions": ({2: reads[2]}, ALL - 2),
@@ -74,9 +74,9 @@ def hostile(canary: Path, gradebook: Path, neighbour: Path, address: str) -> dic
             },
             ALL - 2,
         ),
-        "exits the kernel": ({3: "import os\nos._exit(0)"}, ALL - 3),
-        "leaves politely": ({3: "import sys\nsys.exit(0)"}, ALL - 3),
-        "opens a connection": ({3: f"import urllib.request\nurllib.request.urlopen({address!r}, timeout=2)"}, ALL - 3),
+        "exits the kernel": ({4: "import os\nos._exit(0)"}, ALL - 3),
+        "leaves politely": ({4: "import sys\nsys.exit(0)"}, ALL - 3),
+        "opens a connection": ({4: f"import urllib.request\nurllib.request.urlopen({address!r}, timeout=2)"}, ALL - 3),
         "walks stack frames": (
             {
                 2: f"{find}def count_parameters(sizes):\n    frame = sys._getframe()\n    while frame:\n        for name in ('wanted', 'layers', 'W'):\n"
@@ -93,11 +93,11 @@ def hostile(canary: Path, gradebook: Path, neighbour: Path, address: str) -> dic
             ALL - 2,
         ),
         "acts at exit": (
-            {3: f"import atexit\natexit.register(lambda: open({str(canary / 'kept')!r}, 'w').write('gone'))\n1 / 0"},
+            {4: f"import atexit\natexit.register(lambda: open({str(canary / 'kept')!r}, 'w').write('gone'))\n1 / 0"},
             ALL - 3,
         ),
         "replaces files": (
-            {3: "import physnets.checks\nopen(physnets.checks.__file__, 'w').write('def expect(*a, **k): pass')"},
+            {4: "import physnets.checks\nopen(physnets.checks.__file__, 'w').write('def expect(*a, **k): pass')"},
             ALL - 3,
         ),
         "answers for the checker": (
@@ -106,7 +106,7 @@ def hostile(canary: Path, gradebook: Path, neighbour: Path, address: str) -> dic
             },
             ALL - 2,
         ),
-        "replaces the program": ({3: "import sys\nsys.modules['__main__'].__dict__.clear()"}, 0),
+        "replaces the program": ({4: "import sys\nsys.modules['__main__'].__dict__.clear()"}, 0),
         "returns what cannot be data": (
             {2: "def count_parameters(sizes):\n    return (x for x in sizes)\ndef count_multiplications(sizes, n):\n    return object()"},
             ALL - 2,
