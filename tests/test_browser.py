@@ -5,6 +5,7 @@ import functools
 import http.server
 import itertools
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -93,6 +94,9 @@ def test_every_formula_is_set(visited, page):
         "[...document.querySelectorAll('.math')].filter(m => !m.querySelector('mjx-container') || m.querySelector('mjx-merror')).length"
     )
     assert visited[page]["tab"].evaluate(script) == 0
+    # Tables that code made are not searched for formulas: theirs have to be words.
+    raw = "[...document.querySelectorAll('article :is(p, li, td, th, figcaption):not(pre *)')].map(e => e.innerText)"
+    assert [text for text in visited[page]["tab"].evaluate(raw) if re.search(r"\$[^$\s][^$]*\$|\\\(", text)] == []
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -211,3 +215,16 @@ def test_the_pdf_has_a_bookmark_for_every_lecture():
     assert [title for title in titles if "".join(title.split()) not in pages] == []
     starts = [pages["".join(title.split())] for title in titles]
     assert starts == sorted(starts) and all(after - before >= 10 for before, after in itertools.pairwise(starts))
+
+
+def test_nothing_is_wider_than_the_paper(browser):
+    """Of the page that was printed last, seen as the printer sees it."""
+    tab = browser.new_page(viewport={"width": 897, "height": 1200})  # 178 mm between the margins, at three quarters of the size
+    tab.emulate_media(media="print")
+    tab.goto((pdf.JOINED / "course.html").as_uri(), wait_until="load")
+    tab.evaluate("MathJax.startup.promise.then(() => true)")
+    script = """[...document.querySelectorAll('article :is(pre, table, img, mjx-container, p)')]
+        .filter(e => e.tagName == 'PRE' && e.scrollWidth > e.clientWidth || e.getBoundingClientRect().right > innerWidth)
+        .map(e => e.tagName + ': ' + e.innerText.slice(0, 80))"""
+    assert tab.evaluate(script) == []
+    tab.close()
