@@ -1,4 +1,4 @@
-"""The book, built once for all tests that read it."""
+"""The book, built once for all tests that read it, and a browser to read it with."""
 
 import os
 import shutil
@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from filelock import FileLock
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +52,14 @@ def pages(html):
     """Every HTML page, parsed, by its path; the theme's templates under _static are no pages."""
     paths = [path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts]
     return {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser without a window."""
+    if CHROMIUM is None:
+        pytest.fail("there is no Chromium or Chrome browser (on Debian: apt-get install chromium).")
+    with sync_playwright() as program:
+        browser = program.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

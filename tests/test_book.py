@@ -4,8 +4,6 @@ import importlib
 import inspect
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,6 +11,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from tests.conftest import CHROMIUM
 from tests.test_exercises import secret_lines
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +21,6 @@ CHAPTERS = [chapter for part in TOC["parts"] for chapter in part["chapters"]]
 LISTED = [TOC["root"], *(page["file"] for chapter in CHAPTERS for page in (chapter, *chapter.get("sections", [])))]
 NOTEBOOKS = [page for page in LISTED if page.startswith("notebooks/")]
 LECTURES = [page for page in NOTEBOOKS if page.startswith("notebooks/week")]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 # What a browser fetches by itself when it shows a page, as opposed to what a reader may click.
 FETCHED = {
@@ -94,23 +92,22 @@ def test_mathjax_is_a_local_file(html, pages):
     assert (page.parent / urlsplit(scripts[0]["src"]).path).resolve().is_file()
 
 
-def shown(page, tmp_path):
-    """The page as a browser shows it, its scripts run, with the network off."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    flags += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"]
-    address = page.as_uri()
-    text = subprocess.run([CHROMIUM, *flags, address], capture_output=True, encoding="utf-8", timeout=100).stdout
-    return BeautifulSoup(text, "html.parser")
+@pytest.fixture(scope="module")
+def offline(browser):
+    """A tab of a browser that reaches no network."""
+    context = browser.new_context(offline=True)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium or Chrome browser")
 @pytest.mark.parametrize("page", ["book/notation", *NOTEBOOKS])
-def test_formulas_are_set_with_the_network_off(html, tmp_path, page):
-    dom = shown(html / f"{page}.html", tmp_path)
-    formulas = dom.select(".math")
-    assert formulas
-    assert [formula.get_text() for formula in formulas if not formula.find("mjx-container")] == []
-    assert dom.select("mjx-merror, [data-mjx-error]") == []
+def test_formulas_are_set_with_the_network_off(html, offline, page):
+    offline.goto((html / f"{page}.html").as_uri())
+    offline.evaluate("MathJax.startup.promise.then(() => true)")
+    formulas = offline.evaluate("[...document.querySelectorAll('.math')].map(m => [m.textContent, !!m.querySelector('mjx-container')])")
+    assert formulas and [text for text, is_set in formulas if not is_set] == []
+    assert offline.evaluate("document.querySelectorAll('mjx-merror, [data-mjx-error]').length") == 0
 
 
 def test_plotly_is_loaded_where_a_figure_needs_it_and_nowhere_else(pages):
@@ -120,8 +117,10 @@ def test_plotly_is_loaded_where_a_figure_needs_it_and_nowhere_else(pages):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium or Chrome browser")
-def test_the_interactive_figure_takes_the_place_of_its_picture_with_the_network_off(html, tmp_path):
-    dom = shown(html / "notebooks" / "week10_stock_prices.html", tmp_path)
+def test_the_interactive_figure_takes_the_place_of_its_picture_with_the_network_off(html, offline):
+    offline.goto((html / "notebooks" / "week10_stock_prices.html").as_uri())
+    offline.wait_for_selector(".scatterlayer .trace", state="attached")
+    dom = BeautifulSoup(offline.content(), "html.parser")
     for script in dom.select("script.plotly-figure"):
         figure = dom.find(id=script["data-for"])
         assert figure.select(".main-svg .scatterlayer .trace")

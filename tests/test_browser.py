@@ -15,10 +15,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Error
 from pypdf import PdfReader
 
-from tests.test_book import CHROMIUM, LISTED
+from tests.test_book import LISTED
 from tools import pdf, slides
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,16 +43,6 @@ def site(html):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.fail("there is no Chromium or Chrome browser (on Debian: apt-get install chromium).")
-    with sync_playwright() as program:
-        browser = program.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

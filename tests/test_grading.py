@@ -47,8 +47,11 @@ def hostile(canary: Path, gradebook: Path, neighbour: Path, address: str) -> dic
     """For each kind of submission: what takes the place of the right answers to some exercises, and the marks that it deserves."""
     find = "import glob, os, sys\n"
     forge = f"{find}import numpy as np\n"
+    # Right answers, but only from whoever can read the file: a gap in the walls would be seen in the marks.
     reads = [
-        f"def count_parameters(sizes):\n    return open({str(path)!r}).read()\ndef count_multiplications(sizes, n):\n    return 0"
+        "from pathlib import Path\n"
+        f"def count_parameters(sizes):\n    Path({str(path)!r}).read_bytes()\n    return sum((left + 1) * right for left, right in pairwise(sizes))\n"
+        f"def count_multiplications(sizes, n):\n    Path({str(path)!r}).read_bytes()\n    return n * sum(left * right for left, right in pairwise(sizes))"
         for path in (neighbour, gradebook, ROOT / "assignments" / WEEK / f"{WEEK}.ipynb")
     ]
     return {

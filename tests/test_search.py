@@ -74,13 +74,13 @@ def same(table: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 def test_a_row_is_what_keras_gives_for_that_combination_and_seed(build_model, capsys):
-    table = search(build_model, {"units": [3, 2], "eta": [0.5, 0.1]}, TRAIN, VALIDATION, epochs=2, batch_size=7, seeds=np.array([5]))
+    table = search(build_model, {"units": [3, 2], "eta": [0.5, 0.1]}, TRAIN, VALIDATION, epochs=2, batch_size=27, seeds=np.array([5]))
     rows = []
     for eta, units in product([0.5, 0.1], [3, 2]):
         keras.utils.set_random_seed(5)
         model = build_model(units, eta)
-        model.fit(*TRAIN, epochs=2, batch_size=7, verbose=0)
-        (training_loss, training), (loss, accuracy) = (model.evaluate(*p, batch_size=7, verbose=0) for p in (TRAIN, VALIDATION))
+        model.fit(*TRAIN, epochs=2, batch_size=27, verbose=0)
+        (training_loss, training), (loss, accuracy) = (model.evaluate(*p, batch_size=27, verbose=0) for p in (TRAIN, VALIDATION))
         rows.append((eta, units, 5, training, training_loss, accuracy, loss))
     same(table, pd.DataFrame(rows, columns=["eta", "units", "seed", *SCORES]))
     assert table["training loss"].nunique() == 4
@@ -151,6 +151,8 @@ def test_the_three_calls_of_the_page_give_the_same_table(client, tmp_path):
     images, labels = page["train"]
     page |= {"build_model": noting, "parameters": {"filters": [2, 3], "eta": [1e-2]}, "train": (images[:200], labels[:200])}
     tables, places = [], []
+    client.wait_for_workers(2, timeout=120)
+    workers = set(client.run(os.getpid).values())
     for number, call in enumerate(calls):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -163,7 +165,8 @@ def test_the_three_calls_of_the_page_give_the_same_table(client, tmp_path):
     same(tables[1], tables[0])
     same(tables[2], tables[0])
     assert places[0] == {os.getpid()}
-    assert places[2] <= set(client.run(os.getpid).values())
+    workers |= set(client.run(os.getpid).values())  # on a busy machine one may have been started anew meanwhile
+    assert places[2] <= workers
     assert places[1].isdisjoint(places[0] | places[2])
 
 

@@ -19,7 +19,7 @@ from tools.train_gan import Settings, train
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {"images": 16, "batch": 8, "calibration": 20}
-EPOCHS = 4
+EPOCHS = 3
 PROGRAM = f"""
 from pathlib import Path
 import sys
@@ -44,7 +44,7 @@ def assert_same(folder, other):
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
     train(Settings(**TINY), EPOCHS, folder)
-    assert [path.name for path in train_gan.checkpoints(folder)] == ["epoch-0004.npz", "epoch-0003.npz"]
+    assert [path.name for path in train_gan.checkpoints(folder)] == ["epoch-0003.npz", "epoch-0002.npz"]
     return folder
 
 
@@ -107,7 +107,7 @@ def test_a_kill_during_a_write_leaves_the_checkpoint_before(uninterrupted, tmp_p
 
 
 def test_a_full_disk_ends_with_one_sentence_and_no_damaged_file(uninterrupted, tmp_path, monkeypatch):
-    train(Settings(**TINY), 3, tmp_path)
+    train(Settings(**TINY), 2, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with monkeypatch.context() as patch:
 
@@ -116,7 +116,7 @@ def test_a_full_disk_ends_with_one_sentence_and_no_damaged_file(uninterrupted, t
 
         patch.setattr(train_gan.os, "fsync", full)
         with pytest.raises(
-            SystemExit, match=r"epoch-0004\.npz could not be written \(No space left on device\); what was there before is untouched"
+            SystemExit, match=r"epoch-0003\.npz could not be written \(No space left on device\); what was there before is untouched"
         ):
             train(Settings(**TINY), EPOCHS, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -138,7 +138,7 @@ def test_a_folder_of_other_settings_is_refused_and_kept(uninterrupted):
     before = {path: path.read_bytes() for path in uninterrupted.iterdir()}
     with pytest.raises(
         SystemExit,
-        match=r"epoch-0004\.npz belongs to a training with the settings .*, expected .*; name another folder\. Nothing was changed\.$",
+        match=r"epoch-0003\.npz belongs to a training with the settings .*, expected .*; name another folder\. Nothing was changed\.$",
     ):
         train(Settings(**TINY, seed=1), EPOCHS, uninterrupted)
     assert {path: path.read_bytes() for path in uninterrupted.iterdir()} == before
