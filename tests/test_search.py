@@ -149,7 +149,7 @@ def test_the_three_calls_of_the_page_give_the_same_table(client, tmp_path):
         return build_model(filters, eta)
 
     images, labels = page["train"]
-    page |= {"build_model": noting, "parameters": {"filters": [2, 3], "eta": [1e-2]}, "train": (images[:200], labels[:200])}
+    page |= {"build_model": noting, "parameters": {"filters": [2], "eta": [1e-2]}, "train": (images[:200], labels[:200])}
     tables, places = [], []
     client.wait_for_workers(2, timeout=120)
     workers = set(client.run(os.getpid).values())
@@ -161,7 +161,7 @@ def test_the_three_calls_of_the_page_give_the_same_table(client, tmp_path):
         assert small.count("epochs=1, seeds=(0, 1)") == 1
         tables.append(page["table"])
         places.append({int(path.name) for path in folder.iterdir()})
-    assert tables[0][["eta", "filters", "seed"]].to_numpy().tolist() == [[1e-2, 2, 0], [1e-2, 2, 1], [1e-2, 3, 0], [1e-2, 3, 1]]
+    assert tables[0][["eta", "filters", "seed"]].to_numpy().tolist() == [[1e-2, 2, 0], [1e-2, 2, 1]]
     same(tables[1], tables[0])
     same(tables[2], tables[0])
     assert places[0] == {os.getpid()}
