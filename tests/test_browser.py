@@ -195,9 +195,15 @@ def bookmarks(reader, marks):
             yield mark.title, reader.get_destination_page_number(mark)
 
 
-def test_the_pdf_has_a_bookmark_for_every_lecture():
+@pytest.fixture(scope="module")
+def printed():
+    """The book as one PDF file, and the page of all pages that it was printed from."""
     subprocess.run([sys.executable, pdf.__file__], check=True)  # apart, because this process has a browser open already
-    reader = PdfReader(pdf.PDF)
+    return pdf.PDF, pdf.JOINED / "course.html"
+
+
+def test_the_pdf_has_a_bookmark_for_every_lecture(printed):
+    reader = PdfReader(printed[0])
     marks = dict(reversed([*bookmarks(reader, reader.outline)]))  # the page of results names the lectures once more
     titles = [nbformat.read(path, as_version=4).cells[0].source.partition("\n")[0].removeprefix("# ") for path in LECTURES]
     # The letters of a heading that goes over two lines are joined without a space.
@@ -207,11 +213,11 @@ def test_the_pdf_has_a_bookmark_for_every_lecture():
     assert starts == sorted(starts) and all(after - before >= 10 for before, after in itertools.pairwise(starts))
 
 
-def test_nothing_is_wider_than_the_paper(browser):
-    """Of the page that was printed last, seen as the printer sees it."""
+def test_nothing_is_wider_than_the_paper(printed, browser):
+    """Seen as the printer sees it."""
     tab = browser.new_page(viewport={"width": 897, "height": 1200})  # 178 mm between the margins, at three quarters of the size
     tab.emulate_media(media="print")
-    tab.goto((pdf.JOINED / "course.html").as_uri(), wait_until="load")
+    tab.goto(printed[1].as_uri(), wait_until="load")
     tab.evaluate("MathJax.startup.promise.then(() => true)")
     script = """[...document.querySelectorAll('article :is(pre, table, img, mjx-container, p)')]
         .filter(e => e.tagName == 'PRE' && e.scrollWidth > e.clientWidth || e.getBoundingClientRect().right > innerWidth)

@@ -137,6 +137,7 @@ def test_fails_on(verdicts, name):
 
 def test_a_cell_without_a_fault_passes_beside_one_with(verdicts):
     copies, messages, _ = verdicts
+    assert ["dead_kernel"] in copies.values() and ["endless_loop"] in copies.values()  # these two would fail all cells after them
     number = next(copy for copy, names in copies.items() if "whole_number" in names)
     assert messages[number][IMPORTS] == messages[number][NOISE] == []
 
@@ -148,10 +149,10 @@ def test_says_why(verdicts):
     assert "Timeout" in said(verdicts, "dead_kernel") or "dead" in said(verdicts, "dead_kernel")
 
 
-def test_hung_and_dead_kernels_are_given_up_in_under_two_minutes(verdicts):
+def test_hung_and_dead_kernels_are_given_up_long_before_nbval_would_by_itself(verdicts):
     addopts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["addopts"]
     assert "--nbval-cell-timeout=200 " in addopts
-    assert verdicts[2] < 300  # nbval by itself would wait 2000 s
+    assert verdicts[2] < 300  # two notebooks, five cells of 8 s each, and the starts; nbval by itself would wait 2000 s
 
 
 @pytest.mark.parametrize(
