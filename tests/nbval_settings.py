@@ -6,7 +6,7 @@
 - In a cell tagged `values-vary`, whose numbers come from stochastic training or from rounding itself, only the words are compared;
   so are the measured values in the table "What you should see", which raises by itself when a value leaves its band.
 - Pictures are not compared.
-- Whatever a cell writes to stderr fails it, but for progress bars: a reader would see it, and no stored output shows it.
+- Whatever a cell writes to stderr fails it, but for progress bars and reports of downloads: a reader would see it, and no stored output shows it.
 
 The kernels have a reader's environment: nothing here sets the number of threads or hides a message.
 """

@@ -46,7 +46,7 @@ def test_does_not_store_what_it_would_have_to_hide(tmp_path, monkeypatch, source
     before = path.read_text()
     result = rerun(path)
     assert result.returncode == 1
-    assert "was left as it was: cell 1 wrote to stderr, where only progress bars are expected:\n" in result.stderr
+    assert "was left as it was: cell 1 wrote to stderr, where only progress bars and downloads are expected:\n" in result.stderr
     assert "careful" in result.stderr
     assert path.read_text() == before
 
@@ -56,11 +56,13 @@ def test_does_not_store_what_it_would_have_to_hide(tmp_path, monkeypatch, source
     [
         ("training 3 networks: 100%|██████████| 50/50 [00:01<00:00, 28.70epoch/s]\n", ""),
         ("\r  0%|          | 0/3 [00:00<?, ?it/s]\r 33%|###3      | 1/3 [00:00<00:01,  2.00s/it]\n", ""),
+        ("Downloading file 'a.gz' from 'https://b' to '/c'.\na.gz:   0%|          | 0.00/1.00 [00:00<?, ?B/s]\n", ""),
+        ("Failed to download 'a.gz'. Will attempt the download again 1 more time.\nphysnets: coloured digits stand in.\n", ""),
         ("100%|██████████| 3/3 [00:00<00:00, 9.9it/s]\nE0000 failed\n", "E0000 failed"),
         ("loss 30%|high\n", "loss 30%|high"),
     ],
 )
-def test_only_progress_bars_may_stand_on_stderr(text, unexpected):
+def test_only_progress_bars_and_downloads_may_stand_on_stderr(text, unexpected):
     outputs = [new_output("stream", name="stderr", text=part) for part in (text[:9], text[9:])]
     assert unexpected_stderr([*outputs, new_output("stream", name="stdout", text="one")]) == unexpected
 

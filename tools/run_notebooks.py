@@ -3,7 +3,7 @@
     python tools/run_notebooks.py                       all lectures and the solved exercises
     python tools/run_notebooks.py notebooks/week01*     some of them
 
-A notebook that fails stays as it was; so does one that writes to stderr anything but progress bars, which every reader would see.
+A notebook that fails stays as it was; so does one that writes to stderr what is not expected there and every reader would see.
 """
 
 import argparse
@@ -18,7 +18,11 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-PROGRESS_BAR = re.compile(r"[^|]*\d+%\|[^|]*\| \d+/\d+ \[[^]]*\]\s*")  # tqdm's
+# What a lecture may write to stderr, a line each, and why.
+EXPECTED = re.compile(
+    r"[^|]*\d+%\|[^|]*\| \S+/\S+ \[[^]]*\]\s*"  # tqdm's progress bars: they are there to be seen
+    r"|Downloading file '.*|Failed to download '.*|physnets: .*"  # pooch's and our own report of a download: the network decides
+)
 
 
 class UnexpectedStderrError(Exception):
@@ -26,16 +30,16 @@ class UnexpectedStderrError(Exception):
 
 
 def unexpected_stderr(outputs: list[nbformat.NotebookNode]) -> str:
-    """What a cell's outputs have on stderr, without the progress bars."""
+    """What a cell's outputs have on stderr, without progress bars and reports of downloads."""
     written = "".join(output.text for output in outputs if output.get("name") == "stderr")
-    return "\n".join(line for line in re.split(r"[\r\n]+", written) if line.strip() and not PROGRESS_BAR.fullmatch(line))
+    return "\n".join(line for line in re.split(r"[\r\n]+", written) if line.strip() and not EXPECTED.fullmatch(line))
 
 
 def run(path: Path) -> None:
     """Execute one notebook in its own folder and replace the file in one step once all cells have passed.
 
     Raises:
-        UnexpectedStderrError: a cell wrote more than progress bars to stderr.
+        UnexpectedStderrError: a cell wrote something unexpected to stderr.
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
@@ -50,7 +54,7 @@ def run(path: Path) -> None:
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
             if text := unexpected_stderr(cell.outputs):
-                raise UnexpectedStderrError(f"cell {number} wrote to stderr, where only progress bars are expected:\n{text}")
+                raise UnexpectedStderrError(f"cell {number} wrote to stderr, where only progress bars and downloads are expected:\n{text}")
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     # The kernel reports its own Python version here, which says nothing about the lecture.
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
