@@ -49,11 +49,7 @@ def numbers(
         ValueError: the value holds text, dates or anything else that is no number (complex numbers too, unless `dtype` is complex), has
             another shape, is empty, or is not finite.
     """
-    kind = np.complex128 if dtype is complex else np.float64
-    array = _array(value, what)
-    # Texts, dates and objects do not pass; objects may still be numbers.
-    if not np.can_cast(array.dtype, kind, "same_kind"):
-        array = _from_objects(array, value, what, kind)
+    array = _array(value, what, np.complex128 if dtype is complex else np.float64)
     if (shapes and not any(_fits(array.shape, shape) for shape in shapes)) or not array.size:
         wanted = " or ".join(_written(shape) for shape in shapes) or "at least one number"
         raise ValueError(f"the shape of {what} is {array.shape}, expected {wanted}{'' if array.size else ' with no length 0'}.")
@@ -154,33 +150,44 @@ def items(value: Iterable, what: str) -> list:
     return list(value)
 
 
-def _array(value, what):
-    """The value as an array of whatever type NumPy finds."""
+def _array(value, what, kind):
+    """The value as an array of real numbers (complex ones if `kind` is), of the type that they have."""
     if isinstance(value, np.ma.MaskedArray):
-        if not np.ma.is_masked(value) or value.dtype.kind in "mM":  # as objects dates would become plain integers
-            return value.data
-        objects = value.data.astype(object)
-        objects[np.ma.getmaskarray(value)] = None
-        return objects
-    if hasattr(value, "get_columns"):  # polars makes one array of numbers and dates, and the dates become days
-        return np.stack([_array(column, what) for column in value.get_columns()], axis=-1)
+        if np.ma.is_masked(value) and value.dtype.kind not in "mM":  # as objects dates would become plain integers
+            objects = value.data.astype(object)
+            objects[np.ma.getmaskarray(value)] = None
+            value = objects
+        else:
+            value = value.data
     if hasattr(value, "getbands") and value.mode not in _PICTURE_MODES:
         raise ValueError(f"found a picture of the mode {value.mode!r} in {what}, expected grey or colours: picture.convert('RGB').")
-    if isinstance(value, (list, tuple)) and any(hasattr(item, "__array_interface__") or hasattr(item, "__array__") for item in value):
-        if any(not isinstance(item, np.generic) for item in value):
-            parts = [_array(item, what) for item in value]
-            shapes = sorted({part.shape for part in parts})
-            if len(shapes) > 1:
-                raise ValueError(f"found parts of the shapes {shapes[0]} and {shapes[1]} in {what}, expected one shape.")
-            return np.stack(parts)
+    if hasattr(value, "get_columns"):  # polars makes one array of numbers and dates, in which the dates are days
+        return _stacked({f"the column {_short(column.name)} of {what}": column for column in value.get_columns()}, what, kind, axis=-1)
+    if isinstance(value, (list, tuple)) and any(_is_array(item) for item in value):
+        return _stacked({f"part {i} of {what}": item for i, item in enumerate(value)}, what, kind, axis=0)
     try:
         array = np.asarray(value)
-        # Of numbers and texts NumPy makes texts; as objects they stay what they are.
-        return np.asarray(value, dtype=object) if array.dtype.kind in "US" and isinstance(value, (list, tuple)) else array
+        if array.dtype.kind in "US" and isinstance(value, (list, tuple)):
+            array = np.asarray(value, dtype=object)  # of numbers and texts NumPy makes texts
     except Exception:  # whatever the value's own conversion raises
         if isinstance(value, (list, tuple)):
             raise ValueError(f"the parts of {what} have different lengths, expected one array of numbers.") from None
         raise ValueError(f"the type of {what} is {type(value).__name__}, which gives no array; expected an array of numbers.") from None
+    # Texts, dates and objects cannot be cast; objects may still be numbers.
+    return array if np.can_cast(array.dtype, kind, "same_kind") else _from_objects(array, value, what, kind)
+
+
+def _is_array(item):
+    """Whether a list's item is more than a number: an array, a table, a tensor, a picture, whose own conversion has to be used."""
+    return (hasattr(item, "__array__") or hasattr(item, "__array_interface__")) and not isinstance(item, np.generic)
+
+
+def _stacked(parts, what, kind, axis):
+    arrays = [_array(part, name, kind) for name, part in parts.items()]
+    shapes = sorted({array.shape for array in arrays})
+    if len(shapes) > 1:
+        raise ValueError(f"found parts of the shapes {shapes[0]} and {shapes[1]} in {what}, expected one shape.")
+    return np.stack(arrays, axis) if arrays else np.empty(0)
 
 
 def _from_objects(array, value, what, kind):
@@ -210,7 +217,7 @@ def _converted(item, kind):
 
 def _no_number(item, where, what):
     if isinstance(item, (str, bytes)):
-        text = item if isinstance(item, bytes) else str(item)
+        text = bytes(item) if isinstance(item, bytes) else str(item)  # without NumPy's own type
         return (
             f"found the text {_short(text)}{where} in {what}, expected numbers: convert it with pd.to_numeric, "
             "or read the file with thousands=',' in pd.read_csv."
