@@ -55,22 +55,22 @@ def gradient_error(
 
 def _relative_error(cost, theta, p, gradient, step):
     """Relative error of one array `p` of `theta`, which is moved in place and put back."""
-    costs, width = np.empty((2, *p.shape)), np.empty(p.shape)
+    costs, steps = np.empty((2, *p.shape)), step * np.maximum(1, np.abs(p))
     for index in np.ndindex(p.shape):
         centre = p[index]
-        h = step * max(1, abs(centre))
-        ends = centre - h, centre + h
-        width[index] = ends[1] - ends[0]  # as it is after rounding
-        for side, end in enumerate(ends):
-            p[index] = end
+        for side, sign in enumerate((-1, 1)):
+            p[index] = centre + sign * steps[index]
             costs[side, *index] = _cost(cost, theta)
         p[index] = centre
     # A cost that computes in single precision may hand out its result as a Python float, with the digits that it has.
-    if np.float32(step) != step and np.ptp(costs) > 0 and (costs.astype(np.float32) == costs).all():
-        raise ValueError("the cost takes values of single precision only, expected double precision, float64, in all that it computes.")
-    differences = (costs[1] - costs[0]) / width
-    scale = np.linalg.norm(differences)
-    return float(np.linalg.norm(gradient - differences) / (scale or 1.0))
+    with np.errstate(over="ignore"):
+        if (costs.astype(np.float32) == costs).all() and np.float32(step) != step and costs.min() < costs.max():
+            raise ValueError("the cost takes values of single precision only, expected double precision, float64, in all that it computes.")
+        differences = (costs[1] - costs[0]) / (2 * steps)
+        if not np.isfinite(differences).all():
+            raise ValueError("the cost changes by more than double precision holds, expected a finite derivative.")
+        scale = np.abs(differences).max() or 1.0  # so that no square overflows or vanishes
+        return float(np.linalg.norm((gradient - differences) / scale) / (np.linalg.norm(differences / scale) or 1.0))
 
 
 def _cost(cost, theta):
@@ -155,5 +155,5 @@ def expect(what: str, got: object, wanted: object, rtol: float = 1e-6, atol: flo
 
 
 def _real_if_possible(value, what):
-    array = numbers(value, what, dtype=complex, finite=False)
+    array = numbers(value, what, (0,), (...,), dtype=complex, finite=False)
     return array if array.imag.any() else array.real

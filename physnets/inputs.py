@@ -43,14 +43,14 @@ def numbers(
         finite: whether NaN and infinity are refused, also where only `dtype` cannot hold the number.
 
     Returns:
-        At least one number. It may share its memory with `value`.
+        The numbers, at least one unless a shape allows a length 0. The array may share its memory with `value`.
 
     Raises:
         ValueError: the value holds text, dates or anything else that is no number (complex numbers too, unless `dtype` is complex), has
             another shape, is empty, or is not finite.
     """
     array = _array(value, what, np.complex128 if dtype is complex else np.float64)
-    if (shapes and not any(_fits(array.shape, shape) for shape in shapes)) or not array.size:
+    if not any(_fits(array.shape, shape) for shape in shapes or [(...,)]):
         wanted = " or ".join(_written(shape) for shape in shapes) or "at least one number"
         raise ValueError(f"the shape of {what} is {array.shape}, expected {wanted}{'' if array.size else ' with no length 0'}.")
     with np.errstate(over="ignore"):
@@ -265,12 +265,12 @@ def _check_times(index, what):
 
 
 def _fits(shape, wanted):
-    """Whether a shape without lengths 0 is the wanted one."""
+    """Whether a shape is the wanted one."""
     if ... in wanted:
         at = wanted.index(...)
         wanted = wanted[:at] + ("any",) * (len(shape) - len(wanted) + 1) + wanted[at + 1 :]
     return len(shape) == len(wanted) and all(
-        isinstance(length, str) or length == given for given, length in zip(shape, wanted, strict=True)
+        given >= 1 if isinstance(length, str) else given == length for given, length in zip(shape, wanted, strict=True)
     )
 
 

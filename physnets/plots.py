@@ -48,7 +48,7 @@ def heatmap(table: pd.DataFrame, ax: Axes | None = None, *, label: str, fmt: str
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"the table is a {type(table).__name__}, expected a pandas DataFrame with the axis values as index and columns.")
     values = numbers(table, "the table", dtype=None, finite=False)
-    if values.dtype.kind != "i":  # whole numbers stay what they are, for formats such as "d"
+    if values.dtype.kind not in "iu":  # whole numbers stay what they are, for formats such as "d"
         values = values.astype(float)
     finite = values[np.isfinite(values)]
     if finite.size == 0:
@@ -112,8 +112,8 @@ def image_grid(images: np.ndarray, titles: Sequence[object] | None = None, *, co
 
     Args:
         images: shape (n, height, width), grey, dark where the value is high; or (n, height, width, 3), colours from 0 to 1 (or uint8).
-            All grey images share one scale. Pictures of PIL will do, also in a list. A single picture is refused, because a colour picture
-            of shape (height, 3 pixels, 3) would be a stack of grey ones: write it as a list, `[picture]`.
+            All grey images share one scale. A list of pictures of PIL will do too. One picture alone is refused, because one in colour has
+            the shape of a stack of grey ones: write `[picture]`.
         titles: n short titles, in the order of the images whatever their index.
         columns: images in a row.
 
@@ -124,9 +124,7 @@ def image_grid(images: np.ndarray, titles: Sequence[object] | None = None, *, co
         ValueError: no image, another shape, values that are not finite, colours beyond their range, another number of titles, or fewer
             than one column.
     """
-    images = numbers(
-        images, "the images (a single picture goes into a list)", ("n", "height", "width"), ("n", "height", "width", 3), dtype=None
-    )
+    images = numbers(images, "the images", ("n", "height", "width"), ("n", "height", "width", 3), dtype=None)
     if images.ndim == 3 and images.shape[2] == 3 < images.shape[1]:
         raise ValueError(
             f"the shape of the images is {images.shape}, which is one picture in colour; expected several, or a list: [picture]."
@@ -135,13 +133,14 @@ def image_grid(images: np.ndarray, titles: Sequence[object] | None = None, *, co
         images = images.astype(float)
         if images.ndim == 4 and (images.min() < 0 or images.max() > 1):
             raise ValueError(f"the colours go from {images.min():g} to {images.max():g}, expected 0 to 1, or uint8.")
-    titles = [""] * len(images) if titles is None else items(titles, "the titles")
+    without = titles is None
+    titles = [""] * len(images) if without else items(titles, "the titles")
     if len(titles) != len(images):
         raise ValueError(f"{len(titles)} titles for {len(images)} images given, expected one title an image.")
     columns = whole(columns, "the number of columns")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    size = (0.75 * columns + 0.2, (0.98 if any(titles) else 0.75) * rows + 0.2)
+    size = (0.75 * columns + 0.2, (0.75 if without else 0.98) * rows + 0.2)
     axes = plt.subplots(rows, columns, figsize=size, squeeze=False)[1]
     for ax in axes.flat:
         ax.axis("off")
