@@ -96,8 +96,8 @@ def learning_curves(history: Mapping[str, Sequence[float]], ax: Axes | None = No
     curves = {
         name: numbers(series, f"the series {short(name)}", ("epochs",), dtype=float, finite=False) for name, series in history.items()
     }
-    lengths = {short(name): len(series) for name, series in curves.items()}
-    if len(set(lengths.values())) != 1:
+    lengths = [len(series) for series in curves.values()]
+    if len(set(lengths)) != 1:
         raise ValueError(f"the lengths of the series are {short(lengths)}, expected at least one series, all of one length.")
     ax = _axes(ax)
     for name, series in curves.items():
