@@ -64,7 +64,7 @@ def _relative_error(cost, theta, p, gradient, step):
         p[index] = centre
     # A cost that computes in single precision may hand out its result as a Python float, with the digits that it has.
     with np.errstate(over="ignore"):
-        if (costs.astype(np.float32) == costs).all() and np.float32(step) != step and costs.min() < costs.max():
+        if (costs.astype(np.float32) == costs).all() and float(np.float32(step)) != step and costs.min() < costs.max():
             raise ValueError("the cost takes values of single precision only, expected double precision, float64, in all that it computes.")
         differences = (costs[1] - costs[0]) / (2 * steps)
         if not np.isfinite(differences).all():

@@ -140,7 +140,8 @@ def roll_out(model: "keras.Model", start: np.ndarray, steps: int) -> np.ndarray:
     """
     steps = whole(steps, "the number of steps", most=2**31 - 1)
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    if not (isinstance(shapes[0], tuple) and len(shapes[0]) == 3 and shapes[1] == (None, shapes[0][2])):
+    outputs = getattr(model, "outputs", None)
+    if not (outputs and isinstance(shapes[0], tuple) and len(shapes[0]) == 3 and shapes[1] == (None, shapes[0][2])):
         raise ValueError(
             f"the model's input and output shapes are {shapes[0]} and {shapes[1]}, expected a Keras model, built, with (None, window, features) "
             "and (None, features): one value for each feature."
@@ -149,7 +150,7 @@ def roll_out(model: "keras.Model", start: np.ndarray, steps: int) -> np.ndarray:
     import tensorflow as tf  # takes seconds, so only when somebody asks for it
 
     lengths = [word if length is None else length for word, length in zip(("n", "window", "features"), shapes[0], strict=True)]
-    dtype = tf.as_dtype(model.output.dtype).as_numpy_dtype
+    dtype = tf.as_dtype(outputs[0].dtype).as_numpy_dtype
     start = numbers(start, "the start", tuple(lengths), dtype=dtype)
     return _compiled_roll_out(model)(tf.constant(start), tf.constant(steps)).numpy()
 

@@ -1,6 +1,7 @@
 """The pairing model against published energies and an exact diagonalisation; the oscillator against its own equation."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -38,13 +39,13 @@ def test_one_pair_is_solved_exactly(g):
 
 @pytest.mark.parametrize("g", [-1.0, -0.5, -0.1, 0.1, 0.3, 0.5])
 def test_two_pairs_of_weak_pairing_are_nearly_exact(g):
-    """What CCD leaves out begins with the fourth power of g; at g = 0.5 and -1 it is 0.14 and 0.5 per cent."""
+    """What CCD leaves out begins with the fourth power of g; at g = 0.5 and -1 it is 0.16 and 0.5 per cent."""
     assert pairing_energy(4, g) == pytest.approx(exact(4, g), rel=0.03 * g**2, abs=1e-11)
 
 
 def test_the_docstring_names_the_errors_of_two_pairs():
     errors = [pairing_energy(4, g) / exact(4, g) - 1 for g in (0.5, 1.1, 3)]
-    assert [f"{100 * error:.2g}" for error in errors] == ["0.15", "1.8", "15"]
+    assert [f"{100 * error:.2g}" for error in errors] == ["0.16", "1.8", "15"]
 
 
 @pytest.mark.parametrize("particles", [2, 4])
@@ -77,7 +78,9 @@ def test_a_coupling_that_is_not_finite_gets_one_sentence(g):
 @pytest.mark.parametrize(("particles", "g"), [(40, 2.0), (4, 1e308), (100, 1.0)])
 @pytest.mark.filterwarnings("error")
 def test_where_the_iteration_fails_one_sentence_says_so(particles, g):
-    with pytest.raises(ArithmeticError, match=rf"^the coupled-cluster iteration does not converge for {particles} particles at g = {g:g};"):
+    with pytest.raises(
+        ArithmeticError, match=rf"^the coupled-cluster iteration does not converge for {particles} particles at g = {re.escape(f'{g:g}')};"
+    ):
         pairing_energy(particles, g)
 
 
@@ -138,8 +141,8 @@ def test_bad_input_gets_one_sentence(changes, message):
 
 
 def test_a_force_that_becomes_infinite_and_an_endless_resonance_get_one_sentence():
-    with pytest.raises(ValueError, match=r"^the integration stopped after t = .*, expected a force that stays finite"):
-        oscillator([0.0, 2.0], lambda t: 1 / (1 - t) ** 2, damping=0.1)
+    with pytest.raises(ValueError, match=r"^the integration stopped at t = 1, expected a force that stays finite and is smoother there\.$"):
+        oscillator([0.99, 1.01], lambda t: 1 / (1 - t) ** 2, damping=0.1)
     with pytest.raises(ValueError, match=r"^the force at t = 0 is inf, expected a finite number\.$"):
         oscillator([0.0, 2.0], lambda t: 1 / t if t else np.inf, damping=0.1)
     with pytest.raises(ValueError, match=r"^the force at t = 0 is array\(\[1\.\]\), expected a finite number\.$"):
