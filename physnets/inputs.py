@@ -153,13 +153,24 @@ def items(value: Iterable, what: str) -> list:
     return list(value)
 
 
+def text(value: object, what: str) -> str:
+    """Return a text.
+
+    Raises:
+        ValueError: `value` is none.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{what} is {short(value)}, expected a text.")
+    return value
+
+
 def short(value: object) -> str:
     """Return how a message shows a value: in one line, cut after 60 characters."""
     try:
-        text = " ".join(repr(value).split())
+        line = " ".join(repr(value).split())
     except Exception:  # Python writes no whole number of more than 4300 digits
         return f"of the type {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return line if len(line) <= 60 else f"{line[:59]}…"
 
 
 def _array(value, what, kind):
@@ -209,7 +220,7 @@ def _from_objects(array, value, what, kind):
     for index, item in zip(np.ndindex(array.shape), array.flat, strict=True):
         if index and (item is None or item is pd.NA or item is np.ma.masked):
             found.append(math.nan)
-        elif isinstance(item, allowed):
+        elif isinstance(item, allowed) and not isinstance(item, np.timedelta64):  # which NumPy counts among the whole numbers
             found.append(item)
         else:
             raise ValueError(_no_number(item, _where(value, index), what))
@@ -229,9 +240,9 @@ def _converted(item, kind):
 
 def _no_number(item, where, what):
     if isinstance(item, (str, bytes)):
-        text = bytes(item) if isinstance(item, bytes) else str(item)  # without NumPy's own type
+        plain = bytes(item) if isinstance(item, bytes) else str(item)  # without NumPy's own type
         return (
-            f"found the text {short(text)}{where} in {what}, expected numbers: convert it with pd.to_numeric, "
+            f"found the text {short(plain)}{where} in {what}, expected numbers: convert it with pd.to_numeric, "
             "or read the file with thousands=',' in pd.read_csv."
         )
     if isinstance(item, _DATES):

@@ -12,6 +12,7 @@ MAX_ITERATIONS = 10_000
 MAX_PARTICLES = 1000
 # Nobody waits for the integration of more: a step lasts a tenth of a unit of time, and at most two divided by the damping.
 MAX_DAMPING, MAX_TIME = 1000, 10_000
+MAX_PHASE = 1e9  # radians; rounding changes it by 1e-7
 
 
 def pairing_energy(particles: int, g: float = 0.5) -> float:
@@ -124,28 +125,35 @@ def driven_oscillator(
         Position and velocity, shape (T, 2).
 
     Raises:
-        ValueError: one of the arguments is not as described, or an undamped oscillator is driven at its own frequency.
+        ValueError: one of the arguments is not as described, an undamped oscillator is driven at its own frequency, a time is so late that
+            rounding hides the phase (1e9 radians), or the motion is too large for double precision.
     """
     times = _checked_times(times)
     damping = number(damping, "the damping", 0, MAX_DAMPING)
-    amplitude, frequency = number(amplitude, "the amplitude"), number(frequency, "the frequency")
+    amplitude, frequency = number(amplitude, "the amplitude"), number(frequency, "the frequency", -MAX_PHASE, MAX_PHASE)
     position, velocity = number(position, "the position"), number(velocity, "the velocity")
+    if (phase := float(np.abs(times).max()) * max(1.0, abs(frequency))) > MAX_PHASE:
+        raise ValueError(f"the phase goes up to {phase:g} radians, expected {MAX_PHASE:g} at most: earlier times or a lower frequency.")
     response = 1 - frequency**2 + 2j * damping * frequency
     if response == 0:
         raise ValueError("damping 0 at frequency 1 has no steady state, expected some damping or another frequency.")
-    steady = amplitude / response * np.exp(1j * frequency * times)
-    driven = np.stack([steady, 1j * frequency * steady], axis=1).real
+    with np.errstate(over="ignore", invalid="ignore"):
+        steady = amplitude / response * np.exp(1j * frequency * times)
+        driven = np.stack([steady, 1j * frequency * steady], axis=1).real
 
-    at_start = amplitude / response
-    x = position - at_start.real
-    u = velocity - (1j * frequency * at_start).real + damping * x
-    # Both falling exponentials at once: damping that is large or critical neither overflows nor divides by zero.
-    kappa = np.sqrt(complex(damping**2 - 1))
-    slow, fast = np.exp((kappa - damping) * times), np.exp((-kappa - damping) * times)
-    cosine, sine = (slow + fast) / 2, times * slow if kappa == 0 else (slow - fast) / (2 * kappa)
-    free = x * cosine + u * sine
-    free_velocity = u * cosine + kappa**2 * x * sine - damping * free
-    return driven + np.stack([free, free_velocity], axis=1).real
+        at_start = amplitude / response
+        x = position - at_start.real
+        u = velocity - (1j * frequency * at_start).real + damping * x
+        # Both falling exponentials at once: damping that is large or critical neither overflows nor divides by zero.
+        kappa = np.sqrt(complex(damping**2 - 1))
+        slow, fast = np.exp((kappa - damping) * times), np.exp((-kappa - damping) * times)
+        cosine, sine = (slow + fast) / 2, times * slow if kappa == 0 else (slow - fast) / (2 * kappa)
+        free = x * cosine + u * sine
+        free_velocity = u * cosine + kappa**2 * x * sine - damping * free
+        motion = driven + np.stack([free, free_velocity], axis=1).real
+    if not np.isfinite(motion).all():
+        raise ValueError("the motion is too large for double precision, expected a smaller amplitude or start, or later times.")
+    return motion
 
 
 def _checked_times(times):

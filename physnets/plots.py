@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from physnets.inputs import items, numbers, short, whole
+from physnets.inputs import items, numbers, short, text, whole
 
 
 def set_style() -> None:
@@ -43,10 +43,12 @@ def heatmap(table: pd.DataFrame, ax: Axes | None = None, *, label: str, fmt: str
         fmt: format of the number in each cell.
 
     Raises:
-        ValueError: `table` is not a DataFrame of numbers, is empty, or has no number but NaN or infinity; `fmt` is no format of its numbers.
+        ValueError: `table` is not a DataFrame of numbers, is empty, or has no number but NaN or infinity; `fmt` is no format of its numbers, or
+            `label` no text.
     """
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"the table is a {type(table).__name__}, expected a pandas DataFrame with the axis values as index and columns.")
+    text(label, "the label")
     values = numbers(table, "the table", dtype=None, finite=False)
     if values.dtype.kind not in "iu":  # whole numbers stay what they are, for formats such as "d"
         values = values.astype(float)
@@ -99,6 +101,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], ax: Axes | None = No
     lengths = [len(series) for series in curves.values()]
     if len(set(lengths)) != 1:
         raise ValueError(f"the lengths of the series are {short(lengths)}, expected at least one series, all of one length.")
+    text(ylabel, "the label of the vertical axis")
     ax = _axes(ax)
     for name, series in curves.items():
         ax.plot(np.arange(1, len(series) + 1), series, label=name)
