@@ -39,7 +39,8 @@ def gradient_error(
         raise ValueError(
             f"{len(parameters)} parameter arrays and {len(gradients)} gradients given, expected as many of each, at least one."
         )
-    if not number(step, "the step") > 0:
+    step = number(step, "the step")
+    if step <= 0:
         raise ValueError(f"the step is {step}, expected a positive number.")
     if not callable(cost):
         raise ValueError(f"the type of the cost is {type(cost).__name__}, expected a function of the list of parameter arrays.")
@@ -55,7 +56,8 @@ def gradient_error(
 
 def _relative_error(cost, theta, p, gradient, step):
     """Relative error of one array `p` of `theta`, which is moved in place and put back."""
-    costs, steps = np.empty((2, *p.shape)), step * np.maximum(1, np.abs(p))
+    with np.errstate(over="ignore"):
+        costs, steps = np.empty((2, *p.shape)), step * np.maximum(1, np.abs(p))
     for index in np.ndindex(p.shape):
         centre = p[index]
         for side, sign in enumerate((-1, 1)):
@@ -147,7 +149,8 @@ def expect(what: str, got: object, wanted: object, rtol: float = 1e-6, atol: flo
         raise AssertionError(f"{what} is of type {type(got).__name__}, expected {shape}.") from None
     if found.shape != wanted.shape:
         raise AssertionError(f"{what} has shape {found.shape}, expected {wanted.shape}.")
-    differs = ~np.isclose(found, wanted, rtol=number(rtol, "rtol", 0), atol=number(atol, "atol", 0), equal_nan=True)
+    with np.errstate(over="ignore"):
+        differs = ~np.isclose(found, wanted, rtol=number(rtol, "rtol", 0), atol=number(atol, "atol", 0), equal_nan=True)
     if differs.any():
         index = tuple(int(i) for i in np.argwhere(differs)[0])
         where = f" at index {index if len(index) > 1 else index[0]}" if index else ""

@@ -22,6 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import physnets
@@ -123,13 +124,13 @@ EXAMPLES = {
     "plots.set_style": dict,
     "plots.heatmap": lambda: {
         "table": pd.DataFrame([[0.5, 1.0], [2.0, 3.0]], [0.1, 1.0], [1, 2]),
-        "ax": plt.figure().add_subplot(),
+        "ax": Figure().add_subplot(),
         "label": "loss",
         "fmt": ".2f",
     },
     "plots.learning_curves": lambda: {
         "history": {"loss": [3.0, 2.0]},
-        "ax": plt.figure().add_subplot(),
+        "ax": Figure().add_subplot(),
         "ylabel": "loss",
         "yscale": "linear",
     },
@@ -264,7 +265,7 @@ ODD = {
     },
     "object()": object,
     "an object without text": Silent,
-    "a class": lambda: int,
+    "a class": lambda: Converts,
     "a module": lambda: np,
 }
 
