@@ -24,7 +24,7 @@ def gradient_error(
         cost: takes the list of parameter arrays, returns the cost, one number in double precision.
         parameters: float64 arrays of any shapes, at which the gradient was computed; not changed.
         gradients: one array for each of `parameters`, of the same shape: the derivative of the cost for each entry.
-        step: how far each entry is moved, in units of its own size, or of 1 if it is smaller.
+        step: how far each entry is moved, in units of its own size, or of 1 if it is smaller; positive, 1 at most.
 
     Returns:
         The largest relative error over the arrays: the Euclidean norm of the difference between gradient and finite differences, divided
@@ -39,9 +39,9 @@ def gradient_error(
         raise ValueError(
             f"{len(parameters)} parameter arrays and {len(gradients)} gradients given, expected as many of each, at least one."
         )
-    step = number(step, "the step")
-    if step <= 0:
-        raise ValueError(f"the step is {step}, expected a positive number.")
+    step = number(step, "the step", 0, 1)
+    if step == 0:
+        raise ValueError("the step is 0, expected a positive number.")
     if not callable(cost):
         raise ValueError(f"the type of the cost is {type(cost).__name__}, expected a function of the list of parameter arrays.")
     theta = [numbers(p, f"parameter array {i}", dtype=None).copy() for i, p in enumerate(parameters)]
@@ -56,8 +56,7 @@ def gradient_error(
 
 def _relative_error(cost, theta, p, gradient, step):
     """Relative error of one array `p` of `theta`, which is moved in place and put back."""
-    with np.errstate(over="ignore"):
-        costs, steps = np.empty((2, *p.shape)), step * np.maximum(1, np.abs(p))
+    costs, steps = np.empty((2, *p.shape)), step * np.maximum(1, np.abs(p))
     for index in np.ndindex(p.shape):
         centre = p[index]
         for side, sign in enumerate((-1, 1)):
