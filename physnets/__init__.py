@@ -2,6 +2,7 @@
 
 The lectures teach; this package runs the errands that several of them share:
 
+- `physnets.start`: TensorFlow without its start messages,
 - `physnets.data`: the data sets that travel with the course,
 - `physnets.images`: MNIST and CIFAR-10, downloaded where they have to be,
 - `physnets.plots`: figures in the course's one style,

@@ -128,7 +128,7 @@ def expect(what: str, got: object, wanted: object, rtol: float = 1e-6, atol: flo
     """Compare the answer to an exercise with what is expected of it, within a tolerance.
 
     Args:
-        what: name of the quantity, with its unit if it has one; the message begins with it.
+        what: name of the quantity or quantities, with the unit if there is one; the message begins with it.
         got: the answer: a number, or an array of any shape; None if there is none yet.
         wanted: the expected number or array, finite or not; where it is not a number (NaN), so has to be the answer.
         rtol: largest difference allowed, as a fraction of the expected value.
@@ -141,19 +141,19 @@ def expect(what: str, got: object, wanted: object, rtol: float = 1e-6, atol: flo
     wanted = _real_if_possible(wanted, "the expected value")
     shape = f"an array of shape {wanted.shape}" if wanted.shape else f"{wanted:.8g}"
     if got is None:
-        raise AssertionError(f"{what} is None, expected {shape}: no answer yet.")
+        raise AssertionError(f"{what}: found None, expected {shape}; no answer yet.")
     try:
         found = _real_if_possible(got, what)
     except ValueError:
-        raise AssertionError(f"{what} is of type {type(got).__name__}, expected {shape}.") from None
+        raise AssertionError(f"{what}: found the type {type(got).__name__}, expected {shape}.") from None
     if found.shape != wanted.shape:
-        raise AssertionError(f"{what} has shape {found.shape}, expected {wanted.shape}.")
+        raise AssertionError(f"{what}: found the shape {found.shape}, expected {wanted.shape}.")
     with np.errstate(over="ignore"):
         differs = ~np.isclose(found, wanted, rtol=number(rtol, "rtol", 0), atol=number(atol, "atol", 0), equal_nan=True)
     if differs.any():
         index = tuple(int(i) for i in np.argwhere(differs)[0])
         where = f" at index {index if len(index) > 1 else index[0]}" if index else ""
-        raise AssertionError(f"{what} is {found[index]:.8g}{where}, expected {wanted[index]:.8g}.")
+        raise AssertionError(f"{what}: found {found[index]:.8g}{where}, expected {wanted[index]:.8g}.")
 
 
 def _real_if_possible(value, what):

@@ -262,3 +262,18 @@ def test_a_table_that_cannot_be_written_is_refused(shown, rows, message):
     with pytest.raises(ValueError, match=message):
         what_you_should_see(rows)
     assert not shown
+
+
+@pytest.mark.parametrize(
+    ("got", "message"),
+    [
+        (None, "the slopes: found None, expected an array of shape (2,); no answer yet."),
+        ("half", "the slopes: found the type str, expected an array of shape (2,)."),
+        ([1.0], "the slopes: found the shape (1,), expected (2,)."),
+        ([1.0, 2.5], "the slopes: found 2.5 at index 1, expected 2."),
+    ],
+)
+def test_a_wrong_answer_is_named_in_a_sentence_that_suits_one_quantity_and_several(got, message):
+    with pytest.raises(AssertionError) as caught:
+        expect("the slopes", got, [1.0, 2.0])
+    assert str(caught.value) == message
