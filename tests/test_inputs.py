@@ -167,6 +167,7 @@ def test_labels_are_whole_numbers(value):
     [
         ([0.0, 1.0], r"^the type of the labels is float64, expected whole numbers, from 0 to 2, one for each sample\.$"),
         ([True], r"^the type of the labels is bool"),
+        (np.array([True, False], dtype=object), r"^the type of the labels is float64"),
         (np.eye(3, dtype=int), r"^the shape of the labels is \(3, 3\), expected \(n,\)\.$"),
         ([0, 3], r"^found 3 at position 1 in the labels, expected whole numbers, from 0 to 2\.$"),
         ([-1], r"^found -1 at position 0"),
