@@ -12,7 +12,8 @@ The lectures teach; this package runs the errands that several of them share:
 - `physnets.search`: a search over any Keras model, also on a cluster,
 - `physnets.sequences`: windows, splits and scaling in time, forecasts step by step,
 - `physnets.physics`: the pairing model's energies and the driven oscillator,
-- `physnets.gan`: the networks of the generative lectures, and the trained generator.
+- `physnets.gan`: the networks of the generative lectures, and the trained generator,
+- `physnets.inputs`: whatever a reader hands in, as checked arrays and numbers.
 
 Importing the package loads none of these: a module comes, with the libraries it needs, when it is imported itself.
 """

@@ -13,13 +13,12 @@ from types import EllipsisType
 
 import numpy as np
 import pandas as pd
+from numpy.typing import DTypeLike
 
 # An index of these increases in time; texts and categories have another order, and several levels have no single one.
-_TIMES = {"datetime64", "datetime", "date", "period", "timedelta64", "timedelta"} | {
-    "integer",
-    "floating",
-    "mixed-integer-float",
-    "decimal",
+_TIMES = {
+    *("datetime64", "datetime", "date", "period", "timedelta64", "timedelta"),
+    *("integer", "floating", "mixed-integer-float", "decimal"),
 }
 _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64, pd.Period)
 # The numbers of any other picture of PIL are places in a palette, transparency, or colours that are not red, green and blue.
@@ -27,7 +26,7 @@ _PICTURE_MODES = {"1", "L", "I", "I;16", "F", "RGB"}
 
 
 def numbers(
-    value: object, what: str, *shapes: tuple[int | str | EllipsisType, ...], dtype: type | None = np.float64, finite: bool = True
+    value: object, what: str, *shapes: tuple[int | str | EllipsisType, ...], dtype: DTypeLike | None = np.float64, finite: bool = True
 ) -> np.ndarray:
     """Return numbers as an array of the wanted shape and type.
 
@@ -157,7 +156,7 @@ def text(value: object, what: str) -> str:
     """Return a text.
 
     Raises:
-        ValueError: `value` is none.
+        ValueError: `value` is something else.
     """
     if not isinstance(value, str):
         raise ValueError(f"{what} is {short(value)}, expected a text.")

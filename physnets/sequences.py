@@ -164,7 +164,7 @@ def _compiled_roll_out(model):
     def forecast(window, steps):
         values = tf.TensorArray(window.dtype, size=steps)
         for step in tf.range(steps):
-            value = tf.cast(model(window, training=False), window.dtype)
+            value = model(window, training=False)
             values = values.write(step, value)
             window = tf.concat([window[:, 1:], value[:, tf.newaxis]], axis=1)
         return tf.transpose(values.stack(), [1, 0, 2])

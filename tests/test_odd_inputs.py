@@ -135,6 +135,7 @@ EXAMPLES = {
     },
     "plots.image_grid": lambda: {"images": np.arange(8.0).reshape(2, 2, 2), "titles": ["a", "b"], "columns": 2},
     "reproducibility.seed_everything": lambda: {"seed": 3},
+    "start.quiet_tensorflow": dict,
     "sequences.SplitSeries.unscale": lambda: {"self": split(), "values": np.array([[0.5], [1.0]])},
     "sequences.windows": lambda: {"series": SERIES, "window": 3, "horizon": 2},
     "sequences.split_windows": lambda: {"series": SERIES, "window": 1, "horizon": 1, "train": 0.5, "validation": 0.25},
