@@ -1,11 +1,11 @@
 """Many trainings by one program: every member is what Keras' `fit` makes of it alone, and what cannot be trained is refused in time."""
 
-import contextlib
 import os
 import random
+import re
 import signal
+from pathlib import Path
 
-import joblib
 import keras
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ N, N_JUDGED = 60, 30  # the last batch of an epoch has only 10
 RNG = np.random.default_rng(0)
 LABELS, LABELS_JUDGED = RNG.integers(0, 3, N), RNG.integers(0, 3, N_JUDGED)
 TOLERANCE = 1e-5  # of the largest weight; single precision rounds at 6e-8, and 15 steps add up
+PAGE = Path(__file__).resolve().parents[1] / "book" / "cluster.md"
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL, and there SIGTERM kills at once
 
 
@@ -410,26 +411,34 @@ def client(tmp_path_factory):
         yield client
 
 
-def test_a_cluster_whose_worker_is_killed_gives_the_same(client, tmp_path):
-    train, judged = data(6)
-    table = pd.DataFrame({"units": [3, 3, 3, 2], "seed": [0, 1, 2, 3]})
-    parent, killed = os.getpid(), tmp_path / "killed"
+def test_the_three_calls_of_the_page_give_the_same_also_when_a_worker_is_killed(client, tmp_path):
+    setup, *calls = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    page, killed = {"__name__": "__main__"}, tmp_path / "killed"
+    exec(setup, page)
+    assert len(page["members"]) == 27
+    build_model, workers = page["build"], set(client.run(os.getpid).values())
 
-    def build(units):
-        if os.getpid() != parent:  # the first worker that gets here kills itself
-            with contextlib.suppress(FileExistsError):
-                killed.touch(exist_ok=False)
-                os.kill(os.getpid(), KILL)
-        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(units, "relu"), keras.layers.Dropout(0.2), keras.layers.Dense(3)])
-        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-        return model
+    def build(filters):
+        (folder / str(os.getpid())).touch()
+        if os.getpid() in workers and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), KILL)
+        return build_model(filters)
 
-    how = {"epochs": 2, "batch_size": BATCH_SIZE, "validation": judged}
-    here = train_members(build, train, table, **how)
-    with joblib.parallel_config(backend="dask"):
-        there = train_members(build, train, table, **how)
+    images, labels = page["train"]
+    page |= {"build": build, "members": pd.DataFrame({"filters": [2, 2, 3], "seed": [1, 2, 1]}), "train": (images[:200], labels[:200])}
+    results, places = [], []
+    for number, call in enumerate(calls):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert call.count("epochs=50") == 1
+        exec(call.replace("epochs=50", "epochs=1").replace("tcp://192.168.0.10:8786", client.scheduler.address), page)
+        results.append(page["trained"])
+        places.append({int(path.name) for path in folder.iterdir()} - {os.getpid()})
     assert killed.exists()
-    pd.testing.assert_frame_equal(here.members, there.members, check_exact=True)
-    for mine, theirs in zip(here.weights, there.weights, strict=True):
-        for a, b in zip(mine, theirs, strict=True):
-            np.testing.assert_array_equal(a, b)
+    assert (len(places), places[0]) == (3, set())
+    assert places[1] and places[2]
+    for result in results[1:]:
+        pd.testing.assert_frame_equal(result.members, results[0].members, check_exact=True)
+        for mine, theirs in zip(result.weights, results[0].weights, strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
