@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from physnets.inputs import labels, number, numbers, short, whole
+from physnets.inputs import labels, number, numbers, short, text, whole
 
 if TYPE_CHECKING:
     import keras
@@ -77,7 +77,7 @@ class Trained:
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Return the outputs of all members, shape (members, n, ...), for inputs of shape (n, ...)."""
-        inputs = numbers(inputs, "the inputs", ("n", ...), dtype=None)
+        inputs = numbers(inputs, "the inputs", ("n", ...), dtype=np.float32)
         parts = [inputs[start : start + EVALUATION_BATCH] for start in range(0, len(inputs), EVALUATION_BATCH)]
 
         def outputs(model):
@@ -88,20 +88,12 @@ class Trained:
 
     def table(self, column: str) -> pd.DataFrame:
         """Return one column of `members` as a table with a row for each learning rate and a column for each penalty, for `heatmap`."""
-        if column not in self.members:
+        if text(column, "the column") not in self.members:
             raise ValueError(f"no column is called {short(column)}; there are: {', '.join(map(str, self.members))}.")
         if not {"eta", "lmbd"} <= set(self.members) or self.members.duplicated(["eta", "lmbd"]).any():
             raise ValueError("several members share a learning rate and a penalty, expected one member for each cell of the table.")
         table = self.members.pivot(index="eta", columns="lmbd", values=column)
         return table.rename_axis(index=r"learning rate $\eta$", columns=r"penalty $\lambda$")
-
-    def best(self, column: str = "validation accuracy") -> int:
-        """Return the number of the member with the highest value in a column of `members`, the first of several."""
-        if column not in self.members:
-            raise ValueError(f"no column is called {short(column)}; there are: {', '.join(map(str, self.members))}.")
-        if self.members["diverged"].all():
-            raise ValueError("all members diverged, expected one at least that did not: try smaller learning rates or penalties.")
-        return int(self.members[column].argmax())
 
 
 def train_grid(
@@ -111,10 +103,11 @@ def train_grid(
     etas: Sequence[float],
     lmbds: Sequence[float],
     *,
+    epochs: int,
+    batch_size: int,
     seed: int = 0,
-    **how: object,
 ) -> Trained:
-    """Train a network for every pair of a learning rate and a penalty, all from one seed; the arguments not listed are those of `train_members`.
+    """Train a network for every pair of a learning rate and a penalty, all from one seed, as `train_members` does it.
 
     Args:
         build: the network, as in `train_members`.
@@ -122,15 +115,17 @@ def train_grid(
         validation: inputs and targets to judge by.
         etas: learning rates, at least one.
         lmbds: L2 penalties, at least one.
+        epochs: passes through the training data, 1 or more.
+        batch_size: samples in a step, 1 or more.
         seed: of every member, so that these differ in nothing else.
-        how: `epochs`, `batch_size` and the like, as in `train_members`.
 
     Raises:
         ValueError: as in `train_members`.
     """
     values = (numbers(given, name, (), ("n",)).ravel() for given, name in ((etas, "the learning rates"), (lmbds, "the penalties")))
     points = pd.MultiIndex.from_product(values, names=["eta", "lmbd"]).to_frame(index=False)
-    return train_members(build, train, points.assign(seed=seed), validation=validation, **how)
+    points["seed"] = whole(seed, "the seed", 0, 2**32 - 1)
+    return train_members(build, train, points, epochs=epochs, batch_size=batch_size, validation=validation)
 
 
 def train_members(
@@ -175,11 +170,12 @@ def train_members(
         ValueError: one of the arguments is not as described; nothing has been trained then.
     """
     build = _builder(build)
-    table, arguments = _checked_members(members, build)
-    epochs, batch_size = whole(epochs, "the number of epochs"), whole(batch_size, "the batch size")
+    table, arguments, model = _checked_members(members, build)
+    epochs, batch_size = (
+        whole(value, f"the {what}", 1, 2**31 - 1) for value, what in ((epochs, "number of epochs"), (batch_size, "batch size"))
+    )
     if patience is not None and (whole(patience, "the patience") and validation is None):
         raise ValueError("a patience is given and no validation data, expected data whose loss can be watched.")
-    model = _new(build, arguments[0])
     parts = {"training": _checked_data(model, train, "training")}
     if validation is not None:
         parts["validation"] = _checked_data(model, validation, "validation")
@@ -191,6 +187,8 @@ def train_members(
     groups: dict[str, list[int]] = {}
     for member, kind in enumerate(map(repr, arguments)):
         groups.setdefault(kind, []).append(member)
+    if not (n_jobs is None or (isinstance(n_jobs, int) and n_jobs == -1)):
+        n_jobs = whole(n_jobs, "n_jobs", 1, 2**31 - 1)
     jobs = joblib.effective_n_jobs(n_jobs)
     pieces = [piece for group in groups.values() for piece in np.array_split(group, min(jobs, len(group)))]
     with tqdm(total=epochs * len(table), desc=f"training {len(table)} network{'s'[: len(table) - 1]}", unit="epoch") as bar:
@@ -569,8 +567,8 @@ def _check_model(model) -> None:
         raise ValueError(f"the model {model.name!r} is not compiled, expected model.compile(optimizer, loss) before.")
 
 
-def _checked_members(members, build) -> tuple[pd.DataFrame, list[dict]]:
-    """The table with numbers of the right type, and each member's arguments for `build`, whose first model is checked."""
+def _checked_members(members, build) -> tuple[pd.DataFrame, list[dict], "keras.Model"]:
+    """The table with numbers of the right type, each member's arguments for `build`, and one of the models, which are all checked."""
     if not isinstance(members, pd.DataFrame) or members.empty or not all(isinstance(name, str) for name in members):
         raise ValueError(f"the members are {short(members)}, expected a DataFrame with a row for each and names of columns.")
     table = members.reset_index(drop=True)
@@ -587,13 +585,15 @@ def _checked_members(members, build) -> tuple[pd.DataFrame, list[dict]]:
     try:
         inspect.signature(build).bind(**arguments[0])
     except TypeError as error:
-        raise ValueError(f"the function that builds the network cannot be called with {short(arguments[0])}: {error}.") from None
+        raise ValueError(
+            f"the function that builds the network cannot be called with {short(arguments[0])}, expected columns that fit it: {error}."
+        ) from None
     for kind in {repr(one): one for one in arguments}.values():
         model = _new(build, kind)
         _check_model(model)
         if "eta" in table and callable(getattr(model.optimizer, "_learning_rate", None)):
             raise ValueError("the table has a column 'eta' and the optimiser a schedule of learning rates, expected one of them.")
-    return table, arguments
+    return table, arguments, model
 
 
 def _checked_data(model, data, part) -> Data:

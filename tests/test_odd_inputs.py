@@ -28,7 +28,6 @@ import physnets
 
 matplotlib.use("Agg")
 
-REPLACED = ("grid", "search", "sequences.fit_full_batch")  # replaced by training
 # Arguments of `physnets.inputs` that the package itself writes down, and no reader.
 OURS = {"what", "shapes", "dtype", "finite", "classes", "least", "most"}
 SENTENCES = {
@@ -51,7 +50,7 @@ def public_functions():
             elif inspect.isclass(thing):
                 methods = inspect.getmembers(thing, inspect.isfunction)
                 found |= {f"{module.name}.{name}.{method}": f for method, f in methods if not method.startswith("_")}
-    return {name: f for name, f in found.items() if not name.startswith(REPLACED)}
+    return found
 
 
 @functools.cache
@@ -59,6 +58,32 @@ def network():
     import keras
 
     return keras.Sequential([keras.Input((2, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+
+
+@functools.cache
+def compiled():
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def training_data(n=4):
+    return np.arange(2.0 * n).reshape(n, 2), np.arange(float(n)).reshape(n, 1)
+
+
+@functools.cache
+def trained():
+    from physnets.training import train_grid
+
+    return train_grid(compiled, training_data(), training_data(), [0.5], [0.0, 0.25], epochs=1, batch_size=4)
+
+
+def not_trained(build, arguments, table, data, how, update):
+    """In place of a training: what is odd has been refused before it."""
+    scores = {"epochs": 1, "diverged": False, "training loss": 0.5, "validation loss": 0.5}
+    return [{"scores": scores, "history": {"loss": np.ones(1)}, "weights": compiled().get_weights()} for _ in table["seed"]]
 
 
 @functools.cache
@@ -139,6 +164,33 @@ EXAMPLES = {
     "sequences.SplitSeries.unscale": lambda: {"self": split(), "values": np.array([[0.5], [1.0]])},
     "sequences.windows": lambda: {"series": SERIES, "window": 3, "horizon": 2},
     "sequences.split_windows": lambda: {"series": SERIES, "window": 1, "horizon": 1, "train": 0.5, "validation": 0.25},
+    "training.Trained.model": lambda: {"self": trained(), "member": 1},
+    "training.Trained.each": lambda: {"self": trained(), "function": lambda model: model.count_params()},
+    "training.Trained.predict": lambda: {"self": trained(), "inputs": training_data()[0]},
+    "training.Trained.table": lambda: {"self": trained(), "column": "training loss"},
+    "training.train_grid": lambda: {
+        "build": compiled,
+        "train": training_data(),
+        "validation": training_data(),
+        "etas": [0.5],
+        "lmbds": [0.25],
+        "epochs": 1,
+        "batch_size": 4,
+        "seed": 1,
+    },
+    "training.train_members": lambda: {
+        "build": compiled,
+        "train": training_data(),
+        "members": pd.DataFrame({"seed": [1]}),
+        "epochs": 1,
+        "batch_size": 4,
+        "validation": training_data(),
+        "patience": 1,
+        "sample_weight": np.ones(4),
+        "class_weight": None,
+        "rows": np.array([[0, 1, 2, 3]]),
+        "n_jobs": None,
+    },
     "sequences.roll_out": lambda: {"model": network(), "start": np.array([[[0.5], [1.0]]]), "steps": 2},
 }
 
@@ -380,6 +432,7 @@ def _quiet(monkeypatch):
 
     monkeypatch.setenv("PHYSNETS_OFFLINE", "1")
     monkeypatch.setattr("IPython.display.display", lambda shown: None)
+    monkeypatch.setattr("physnets.training._train_piece", not_trained)
     with matplotlib.rc_context():
         yield
     config.disable_op_determinism()
