@@ -1,7 +1,6 @@
 """Sequences in time: windows cut from them, parts split and scaled without a look ahead, forecasts rolled out step by step."""
 
 import functools
-import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -170,73 +169,3 @@ def _compiled_roll_out(model):
         return tf.transpose(values.stack(), [1, 0, 2])
 
     return forecast
-
-
-def fit_full_batch(model: "keras.Model", inputs: np.ndarray, targets: np.ndarray, *, epochs: int) -> np.ndarray:
-    """Train a compiled Keras model with all samples in every step, all epochs as one compiled loop.
-
-    For a dozen samples `model.fit` spends nearly all its time between the steps. This does the same steps, starting from the model's
-    weights with a fresh state of its optimiser. The loop is compiled at the first call for a model and the data's shape.
-
-    Args:
-        model: a Keras model with `compile(optimizer, loss)` called before; with `jit_compile=True` there, XLA compiles the step.
-        inputs: shape (n, ...), as the model takes them.
-        targets: shape (n, ...), as the model's loss takes them.
-        epochs: steps, 1 or more.
-
-    Returns:
-        The loss before each step, shape (epochs,).
-
-    Raises:
-        ValueError: the model is not compiled, the lengths differ, there are no samples or values that are not finite.
-    """
-    epochs = _whole("number of epochs", epochs)
-    inputs, targets = np.asarray(inputs), np.asarray(targets)
-    if not model.compiled:
-        raise ValueError(f"the model {model.name!r} is not compiled, expected model.compile(optimizer, loss) before.")
-    if len(inputs) != len(targets) or not len(inputs):
-        raise ValueError(f"{len(inputs)} inputs and {len(targets)} targets given, expected as many of each, at least one.")
-    if not (np.isfinite(inputs).all() and np.isfinite(targets).all()):
-        raise ValueError("the inputs or the targets have values that are not finite, expected finite numbers only.")
-
-    import tensorflow as tf
-
-    for variable in model.optimizer.variables:
-        if variable is not model.optimizer.learning_rate:
-            variable.assign(tf.zeros_like(variable))
-    data = (tf.constant(array, model.compute_dtype) for array in (inputs, targets))
-    return _compiled_fit(model)(*data, tf.constant(epochs)).numpy()
-
-
-@functools.lru_cache(maxsize=4)
-def _compiled_fit(model):
-    import tensorflow as tf
-
-    model.optimizer.build(model.trainable_variables)
-
-    @tf.function(jit_compile=model.jit_compile)
-    def step(inputs, targets):
-        with tf.GradientTape() as tape:
-            loss = model.compute_loss(inputs, targets, model(inputs, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        model.optimizer.apply(gradients, model.trainable_variables)
-        return loss
-
-    @tf.function
-    def fit(inputs, targets, epochs):
-        losses = tf.TensorArray(tf.float32, size=epochs)
-        for epoch in tf.range(epochs):
-            losses = losses.write(epoch, step(inputs, targets))
-        return losses.stack()
-
-    return fit
-
-
-def _whole(name: str, number: int) -> int:
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        raise ValueError(f"the {name} is {number!r}, expected a whole number, 1 or more.") from None
-    if whole < 1:
-        raise ValueError(f"the {name} is {whole}, expected 1 or more.")
-    return whole

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -25,7 +26,6 @@ from physnets.inputs import labels, number, numbers, short, whole
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 Data = tuple[np.ndarray, np.ndarray]
 Build = Callable[..., "keras.Model"]
@@ -34,6 +34,7 @@ EVALUATION_BATCH = 500  # samples; bounds the memory that a network's activation
 STEPS_A_CALL = 500  # after so many steps the progress is shown
 STEPS_A_THREAD = 2000  # every thread traces the program anew, which takes as long as some thousand steps of a small network
 MOST_THREADS = 4
+_ONE_AT_A_TIME = threading.Lock()  # the random state belongs to the process
 _SETTINGS = ("seed", "eta", "lmbd")  # the columns that the engine sets; all others go to the function that builds the model
 
 
@@ -60,7 +61,7 @@ class Trained:
     def model(self, member: int) -> "keras.Model":
         """Return one member (a row of `members`, counted from 0) as an ordinary compiled Keras model of its own."""
         member = whole(member, "the member", 0, len(self.weights) - 1)
-        return _with_weights(self._build(**self._arguments[member]), self.weights[member])
+        return _with_weights(_new(self._build, self._arguments[member]), self.weights[member])
 
     def each(self, function: Callable[["keras.Model"], object]) -> list:
         """Return `function(model)` for every member in turn, the model being one Keras model of its kind that takes the member's weights."""
@@ -70,7 +71,7 @@ class Trained:
         for arguments, weights in zip(self._arguments, self.weights, strict=True):
             kind = repr(arguments)
             if kind not in self._used:  # kept, because a model compiles what is done with it at the first time
-                self._used[kind] = self._build(**arguments)
+                self._used[kind] = _new(self._build, arguments)
             results.append(function(_with_weights(self._used[kind], weights)))
         return results
 
@@ -178,7 +179,7 @@ def train_members(
     epochs, batch_size = whole(epochs, "the number of epochs"), whole(batch_size, "the batch size")
     if patience is not None and (whole(patience, "the patience") and validation is None):
         raise ValueError("a patience is given and no validation data, expected data whose loss can be watched.")
-    model = build(**arguments[0])
+    model = _new(build, arguments[0])
     parts = {"training": _checked_data(model, train, "training")}
     if validation is not None:
         parts["validation"] = _checked_data(model, validation, "validation")
@@ -197,7 +198,7 @@ def train_members(
             joblib.delayed(_train_piece)(
                 build,
                 arguments[piece[0]],
-                table.iloc[piece].to_dict("list"),
+                ({"seed": [0] * len(piece)} | table.iloc[piece].to_dict("list")),
                 # The arrays travel inside a dictionary, with every task: as arguments of their own joblib would leave one copy of them with one
                 # Dask worker, and when that worker died the training could not go on.
                 {
@@ -205,7 +206,7 @@ def train_members(
                     "rows": None if rows is None else rows[piece],
                     "weights": weights if weights is None or weights.ndim == 1 else weights[piece],
                 },
-                {"epochs": epochs, "batch_size": batch_size, "patience": patience},
+                {"epochs": epochs, "batch_size": batch_size, "patience": patience, "penalty": "lmbd" in table},
                 bar.update if jobs == 1 else None,
             )
             for piece in pieces
@@ -225,13 +226,13 @@ def train_members(
 
 def _train_piece(build, arguments, table, data, how, update) -> list[dict]:
     """Train members of one kind, in as many threads as there are cores for them."""
-    seeds = table.get("seed", [0])
-    starts = {seed: _start(build, arguments, seed) for seed in dict.fromkeys(seeds)}
+    seeds = table["seed"]
+    starts = {seed: _arrays(_new(build, arguments, seed)) for seed in dict.fromkeys(seeds)}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     n = len(data["parts"]["training"][0]) if data["rows"] is None else data["rows"].shape[1]
     steps = how["epochs"] * -(-n // how["batch_size"]) * len(seeds)
     threads = min(len(seeds), cores, MOST_THREADS, 1 + steps // STEPS_A_THREAD) if update else 1
-    programs = [_Program(build(**arguments), data["parts"], how) for _ in range(threads)]
+    programs = [_Program(_new(build, arguments), data["parts"], how) for _ in range(threads)]
     stop = threading.Event()
 
     def share(first: int) -> list[dict]:
@@ -271,7 +272,7 @@ class _Program:
             _batch_last(model)
         self.parts = {name: (tf.constant(x), tf.constant(t)) for name, (x, t) in parts.items()}
         self.optimizer.build(model.trainable_variables)
-        self.at_start = [(variable, np.array(variable)) for variable in self.optimizer.variables]
+        self.at_start = [(variable, variable.numpy()) for variable in self.optimizer.variables]
         _prepare(model, *(array[:2] for array in parts["training"]))
         self.variables = [*model.trainable_variables, *model.non_trainable_variables]
         self.kernels = [variable for variable in model.trainable_variables if variable.name == "kernel"]
@@ -289,7 +290,7 @@ class _Program:
         w = None if weights is None else tf.constant(weights, "float32")
         if rows is not None:
             x, t, w = tf.gather(x, rows), tf.gather(t, rows), None if w is None else tf.gather(w, rows)
-        rng = np.random.default_rng(settings.get("seed", 0))
+        rng = np.random.default_rng(settings["seed"])
         n, epochs = x.shape[0], self.how["epochs"]
         batch_size = min(self.how["batch_size"], n)
         a_call = min(epochs, -(-STEPS_A_CALL // -(-n // batch_size)))
@@ -298,16 +299,19 @@ class _Program:
             orders = [np.arange(n) if batch_size == n else rng.permutation(n) for _ in range(a_call)]
             now = min(a_call, epochs - done)
             order = tf.constant(np.stack(orders), tf.int32)
-            record = self._call(self._epochs, x, t, w, order, tf.constant(now), tf.constant(patience, tf.float32))
+            limits = tf.constant(now), tf.constant(patience, tf.float32)
+            record = self._call(self._epochs, x, t, w, order, *limits, jit=self.jit)
             records.append({name: values.numpy()[:now] for name, values in record.items()})
             done += now
             update(now)
         history = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
         trained_for = int(np.sum(history.pop("trained")))
-        for variable, kept in zip(self.variables, self.best, strict=bool(self.best)):
+        for variable, kept in zip(self.variables, self.best, strict=False):  # there are none without a patience
             variable.assign(kept)
-        history = {name: np.pad(values[:trained_for], (0, epochs - trained_for), constant_values=np.nan) for name, values in history.items()}
-        arrays = [np.array(variable) for variable in self.variables]
+        history = {
+            name: np.pad(values[:trained_for], (0, epochs - trained_for), constant_values=np.nan) for name, values in history.items()
+        }
+        arrays = _arrays(self.model)
         diverged = not all(np.isfinite(array).all() for array in arrays)
         scores = {"epochs": trained_for, "diverged": diverged}
         for part, (inputs, targets) in (self.parts | {"training": (x, t)}).items():
@@ -315,19 +319,19 @@ class _Program:
                 scores[f"{part} {name}"] = np.nan if diverged else float(value)
         return {"weights": arrays, "history": history, "scores": scores}
 
-    def _call(self, function, *arguments):
+    def _call(self, function, *arguments, jit=False):
         """Call a function of tensors as a compiled program, traced at the first call with arguments of these shapes."""
         import tensorflow as tf
 
         key = (function.__name__, *(None if argument is None else tuple(argument.shape) for argument in arguments))
         if key not in self.traced:
-            self.traced[key] = tf.function(function, jit_compile=self.jit).get_concrete_function(*arguments)
+            self.traced[key] = tf.function(function, jit_compile=jit).get_concrete_function(*arguments)
         return self.traced[key](*arguments)
 
     def _reset(self, start, settings) -> None:
         for variable, array in (*zip(self.variables, start, strict=True), *self.at_start):
             variable.assign(array)
-        for variable, array in zip(self.best, start, strict=bool(self.best)):
+        for variable, array in zip(self.best, start, strict=False):
             variable.assign(array)
         if "eta" in settings:
             self.optimizer.learning_rate = settings["eta"]
@@ -348,12 +352,13 @@ class _Program:
             if self.waited.value < patience:
                 self._forget()
                 order = tf.gather(orders, epoch)
-                total = self._over_batches(n, batch_size, lambda places: self._step(x, t, w, tf.gather(order, places)))  # noqa: B023
+                total = self._over_batches(n, batch_size, lambda places: self._step(x, t, w, tf.gather(order, places)), self.jit)  # noqa: B023
                 found = self._metrics() | {"loss": total / n}
                 if judged:
-                    scores = self._judge(*judged)
+                    scores = self._judge(*judged, self.jit)
                     found |= {f"val_{name}": value for name, value in scores.items()}
-                    self._watch(scores["loss"])
+                    if self.how["patience"]:
+                        self._watch(scores["loss"])
                 found["trained"] = tf.ones(())
                 records = {name: record.write(epoch, tf.cast(found[name], tf.float32)) for name, record in records.items()}
         return {name: record.stack() for name, record in records.items()}
@@ -376,10 +381,12 @@ class _Program:
         import tensorflow as tf
 
         loss = self.model.compute_loss(x=x, y=t, y_pred=outputs, sample_weight=w, training=training)
+        if not self.how["penalty"]:
+            return loss
         squares = [tf.reduce_sum(tf.square(tf.cast(kernel.value, loss.dtype))) for kernel in self.kernels]
-        return loss + tf.cast(self.penalty.value, loss.dtype) / 2 * tf.add_n(squares) if squares else loss
+        return loss + tf.cast(self.penalty.value, loss.dtype) / 2 * tf.add_n(squares)
 
-    def _judge(self, x, t):
+    def _judge(self, x, t, jit=False):
         """Loss and metrics of the present weights, as Keras' `evaluate` has them."""
         import tensorflow as tf
 
@@ -391,15 +398,16 @@ class _Program:
             return tf.cast(loss, tf.float32) * tf.cast(tf.shape(places)[0], tf.float32)
 
         self._forget()
-        total = self._over_batches(x.shape[0], EVALUATION_BATCH, one_batch)
+        total = self._over_batches(x.shape[0], EVALUATION_BATCH, one_batch, jit)
         return self._metrics() | {"loss": total / x.shape[0]}
 
-    def _over_batches(self, n, batch_size, function):
+    @staticmethod
+    def _over_batches(n, batch_size, function, jit):
         """The sum of `function(places)` over batches of the places 0 to n - 1."""
         import tensorflow as tf
 
         total = tf.zeros(())
-        if self.jit:  # XLA knows no lengths that change, so the last batch is traced apart
+        if jit:  # XLA knows no lengths that change, so the last batch is traced apart
             for batch in tf.range(n // batch_size):
                 total += function(batch * batch_size + tf.range(batch_size))
             if n % batch_size:
@@ -416,7 +424,7 @@ class _Program:
         better = loss < self.lowest.value
         self.lowest.assign(tf.where(better, loss, self.lowest.value))
         self.waited.assign(tf.where(better, 0.0, self.waited.value + 1))
-        for kept, variable in zip(self.best, self.variables, strict=bool(self.best)):
+        for kept, variable in zip(self.best, self.variables, strict=False):
             kept.assign(tf.where(better, variable.value, kept.value))
 
     def _metrics(self) -> dict:
@@ -484,18 +492,24 @@ def _batch_last(model: "keras.Model") -> None:
             layer.call = lambda inputs, layer=layer: largest(layer, inputs)
 
 
-def _start(build, arguments, seed) -> list[np.ndarray]:
-    """The arrays of a new model, without a trace in Python's and NumPy's own random numbers."""
+def _new(build, arguments, seed=0) -> "keras.Model":
+    """The model that one gets after `keras.utils.set_random_seed(seed)`, without a trace in Python's and NumPy's own random numbers."""
     import keras
 
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        keras.utils.set_random_seed(seed)
-        model = build(**arguments)
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
-    return [np.array(variable) for variable in (*model.trainable_variables, *model.non_trainable_variables)]
+    # Keras draws its layers' seeds with `random.randint`, and a Dask worker's other threads draw from the same generator when they like. So
+    # Keras gets one of its own, which starts as that one would.
+    with _ONE_AT_A_TIME, mock.patch.object(random, "randint", random.Random(seed).randint):
+        python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+        try:
+            keras.utils.set_random_seed(seed)
+            return build(**arguments)
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002
+
+
+def _arrays(model) -> list[np.ndarray]:
+    return [variable.numpy() for variable in (*model.trainable_variables, *model.non_trainable_variables)]
 
 
 def _with_weights(model, arrays):
@@ -522,7 +536,7 @@ def _builder(build) -> Build:
     _check_model(build)
     try:
         config = keras.saving.serialize_keras_object(build)
-        keras.saving.deserialize_keras_object(config, safe_mode=False)
+        _new(_Copies(config), {})
     except Exception:  # a function of one's own within it, whatever Keras raises then
         raise ValueError(
             f"the model {build.name!r} cannot be copied, since it holds functions of your own; expected a function that builds it."
@@ -548,7 +562,9 @@ def _check_model(model) -> None:
     if not isinstance(model, keras.Model):
         raise ValueError(f"the function that builds the network returned {short(model)}, expected a compiled Keras model.")
     if not model.built or len(getattr(model, "inputs", None) or []) != 1 or len(getattr(model, "outputs", None) or []) != 1:
-        raise ValueError(f"the model {model.name!r} is not built or has several inputs or outputs, expected one keras.Input and one output.")
+        raise ValueError(
+            f"the model {model.name!r} is not built or has several inputs or outputs, expected one keras.Input and one output."
+        )
     if not model.compiled or model.optimizer is None or not model.loss:
         raise ValueError(f"the model {model.name!r} is not compiled, expected model.compile(optimizer, loss) before.")
 
@@ -573,7 +589,7 @@ def _checked_members(members, build) -> tuple[pd.DataFrame, list[dict]]:
     except TypeError as error:
         raise ValueError(f"the function that builds the network cannot be called with {short(arguments[0])}: {error}.") from None
     for kind in {repr(one): one for one in arguments}.values():
-        model = build(**kind)
+        model = _new(build, kind)
         _check_model(model)
         if "eta" in table and callable(getattr(model.optimizer, "_learning_rate", None)):
             raise ValueError("the table has a column 'eta' and the optimiser a schedule of learning rates, expected one of them.")
@@ -616,7 +632,9 @@ def _name_of_loss(model) -> str:
 def _checked_rows(rows, members, n) -> np.ndarray:
     rows = numbers(rows, "the rows", (members, "m"), dtype=None)
     if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n:
-        raise ValueError(f"the rows go from {rows.min()} to {rows.max()}, expected whole numbers from 0 to {n - 1}, rows of the training data.")
+        raise ValueError(
+            f"the rows go from {rows.min()} to {rows.max()}, expected whole numbers from 0 to {n - 1}, rows of the training data."
+        )
     return rows.astype(np.int32)
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from physnets import sequences
-from physnets.grid import COMPILE
-from physnets.sequences import fit_full_batch, roll_out, split_windows, windows
+from physnets.sequences import roll_out, split_windows, windows
 
 shapes = st.fixed_dictionaries(
     {"length": st.integers(1, 60), "features": st.integers(1, 4), "window": st.integers(1, 9), "horizon": st.integers(1, 9)}
@@ -264,34 +263,3 @@ def small_problem(optimizer, jit_compile=False):
     model.compile(optimizer(), "mse", jit_compile=jit_compile)
     X, Y = windows(np.sin(np.arange(14.0)), 4)
     return model, X.astype("float32"), Y[:, 0].astype("float32")
-
-
-@pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, functools.partial(keras.optimizers.SGD, 0.1, momentum=0.9)])
-@pytest.mark.parametrize("jit_compile", sorted({False, COMPILE}))
-def test_the_compiled_training_takes_the_steps_of_fit(optimizer, jit_compile):
-    model, X, Y = small_problem(optimizer)
-    initial = model.get_weights()
-    history = model.fit(X, Y, batch_size=len(X), epochs=25, shuffle=False, verbose=0).history["loss"]
-    by_fit = model.get_weights()
-    again, _, _ = small_problem(optimizer, jit_compile)
-    for restart in range(2):  # the second time over the state that the first has left in the optimiser
-        again.set_weights(initial)
-        losses = fit_full_batch(again, X, Y, epochs=25)
-        np.testing.assert_allclose(losses, history, rtol=1e-4, err_msg=f"restart {restart}")
-        for array, reference in zip(again.get_weights(), by_fit, strict=True):
-            np.testing.assert_allclose(array, reference, rtol=1e-3, atol=1e-5)
-    assert losses[-1] < losses[0]
-
-
-def test_bad_input_to_the_compiled_training_gets_one_sentence():
-    model, X, Y = small_problem(keras.optimizers.Adam)
-    for arguments, epochs, message in [
-        ((X, Y[:-1]), 1, r"^10 inputs and 9 targets given, expected as many of each, at least one\.$"),
-        ((X[:0], Y[:0]), 1, r"^0 inputs and 0 targets given"),
-        ((X, np.full_like(Y, np.inf)), 1, r"^the inputs or the targets have values that are not finite"),
-        ((X, Y), 0, r"^the number of epochs is 0, expected 1 or more\.$"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            fit_full_batch(model, *arguments, epochs=epochs)
-    with pytest.raises(ValueError, match=r"^the model 'plain' is not compiled, expected model\.compile"):
-        fit_full_batch(keras.Sequential([keras.Input((4, 1)), layers.GRU(1)], name="plain"), X, Y, epochs=1)
