@@ -28,8 +28,7 @@ import physnets
 
 matplotlib.use("Agg")
 
-REPLACED = ("grid", "search", "sequences.fit_full_batch")  # replaced by training
-TRAINS = ("training",)  # each call that is accepted trains networks, for seconds
+TRAINS = "training."  # each call that is accepted trains networks, for seconds
 # Arguments of `physnets.inputs` that the package itself writes down, and no reader.
 OURS = {"what", "shapes", "dtype", "finite", "classes", "least", "most"}
 SENTENCES = {
@@ -52,7 +51,7 @@ def public_functions():
             elif inspect.isclass(thing):
                 methods = inspect.getmembers(thing, inspect.isfunction)
                 found |= {f"{module.name}.{name}.{method}": f for method, f in methods if not method.startswith("_")}
-    return {name: f for name, f in found.items() if not name.startswith(REPLACED + TRAINS)}
+    return {name: f for name, f in found.items() if not name.startswith(TRAINS)}
 
 
 @functools.cache
