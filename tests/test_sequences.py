@@ -22,6 +22,7 @@ def series_of(length, features, seed=0):
     return np.random.default_rng(seed).normal(3, 2, size=(length, features))
 
 
+@settings(deadline=None)
 @given(shapes)
 def test_windows_are_those_of_a_plain_loop(shape):
     length, window, horizon = shape["length"], shape["window"], shape["horizon"]
