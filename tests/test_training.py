@@ -122,12 +122,12 @@ def test_a_member_is_what_fit_makes_of_it(name):
     build = NETWORKS[name]
     train, judged = data(*build().input_shape[1:])
     trained = train_members(build, train, pd.DataFrame({"seed": [3, 5]}), epochs=EPOCHS, batch_size=BATCH_SIZE, validation=judged)
-    for member, seed in enumerate([3, 5]):
-        model, record = trained_by_fit(build, seed, train, judged)
-        assert_same(trained, member, model, record)
-        scores = model.evaluate(*judged, verbose=0, return_dict=True)
-        assert trained.members["validation loss"][member] == pytest.approx(scores["loss"], rel=TOLERANCE)
-        assert trained.members["validation accuracy"][member] == pytest.approx(scores["accuracy"])
+    # The second one, which is trained where the first has left its weights, its optimiser's state, and its metrics.
+    model, record = trained_by_fit(build, 5, train, judged)
+    assert_same(trained, 1, model, record)
+    scores = model.evaluate(*judged, verbose=0, return_dict=True)
+    assert trained.members["validation loss"][1] == pytest.approx(scores["loss"], rel=TOLERANCE)
+    assert trained.members["validation accuracy"][1] == pytest.approx(scores["accuracy"])
     assert not np.allclose(trained.weights[0][0], trained.weights[1][0])
 
 
@@ -185,7 +185,7 @@ def test_learning_rate_and_penalty_are_each_members_own():
 
     train, judged = data(6)
     trained = train_grid(plain, train, judged, [0.02, 0.3], [0.0, 0.1], seed=4, epochs=EPOCHS, batch_size=BATCH_SIZE)
-    for member, (eta, lmbd) in enumerate([(0.02, 0.0), (0.02, 0.1), (0.3, 0.0), (0.3, 0.1)]):
+    for member, (eta, lmbd) in {1: (0.02, 0.1), 2: (0.3, 0.0)}.items():
         assert tuple(trained.members.loc[member, ["eta", "lmbd"]]) == (eta, lmbd)
         assert_same(trained, member, *trained_by_fit(lambda eta=eta, lmbd=lmbd: build(lmbd, eta), 4, train, judged))
 
