@@ -18,7 +18,7 @@ from tests.nbval_settings import compared
 from tools.run_notebooks import run
 
 ROOT = Path(__file__).resolve().parent.parent
-CELL_TIMEOUT = 8  # seconds, for the hung and the dead kernel below
+CELL_TIMEOUT = 10  # seconds, for the hung and the dead kernel below
 
 IMPORTS, ENERGY, FIGURE, BAND, NOISE, COUNT = range(6)
 CELLS = [
@@ -167,7 +167,7 @@ def test_says_why(verdicts):
 def test_hung_and_dead_kernels_are_given_up_long_before_nbval_would_by_itself(verdicts):
     addopts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["addopts"]
     assert "--nbval-cell-timeout=200 " in addopts
-    assert verdicts[2] < 300  # two notebooks, five cells of 8 s each, and the starts; nbval by itself would wait 2000 s
+    assert verdicts[2] < 300  # two notebooks, five cells of 10 s each, and the starts; nbval by itself would wait 2000 s
 
 
 @pytest.mark.parametrize(
