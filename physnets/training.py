@@ -611,8 +611,8 @@ def _checked_data(model, data, part) -> Data:
         t = labels(numbers(data[1], f"the {part} labels", ("n",), ("n", 1), dtype=None).ravel(), f"the {part} labels", outputs[-1])
     else:
         t = numbers(data[1], f"the {part} targets", ("n", ...), dtype=keras.backend.floatx())
-        wanted = outputs[:-1] if outputs[-1:] == (1,) else outputs
-        if t.shape[1:] not in (outputs, wanted):
+        wanted = [outputs, outputs[:-1]] if outputs[-1:] == (1,) else [outputs]
+        if not any(_fits(t.shape[1:], shape) for shape in wanted):
             raise ValueError(f"the {part} targets have shape {t.shape}, expected {('n', *outputs)}, the shape of the model's output.")
     if len(x) != len(t):
         raise ValueError(f"the {part} data have {len(x)} inputs and {len(t)} targets, expected as many of each.")
@@ -621,8 +621,13 @@ def _checked_data(model, data, part) -> Data:
 
 def _check_shape(model, x, what) -> None:
     wanted = tuple(model.inputs[0].shape[1:])
-    if len(wanted) != x.ndim - 1 or any(size not in (None, given) for size, given in zip(wanted, x.shape[1:], strict=True)):
+    if not _fits(x.shape[1:], wanted):
         raise ValueError(f"{what} inputs have shape {x.shape}, expected {('n', *wanted)}, as the model takes them.")
+
+
+def _fits(shape, wanted) -> bool:
+    """Whether a shape is the wanted one, in which None stands for any length."""
+    return len(shape) == len(wanted) and all(size in (None, given) for size, given in zip(wanted, shape, strict=True))
 
 
 def _name_of_loss(model) -> str:

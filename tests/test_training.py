@@ -302,6 +302,13 @@ def test_a_model_is_trained_as_it_was_compiled_last_and_keeps_its_weights():
         np.testing.assert_array_equal(array, old)
 
 
+def test_sequences_of_any_length_are_trained():
+    model = keras.Sequential([keras.Input((None, 2)), layers.SimpleRNN(3, return_sequences=True), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    x = data(5, 2)[0][0]
+    assert train_members(model, (x, x), pd.DataFrame({"seed": [0]}), epochs=1, batch_size=N).predict(x).shape == (1, N, 5, 2)
+
+
 def first_output(model, trained, x):
     keras.utils.set_random_seed(0)
     return keras.models.clone_model(model).predict(x, verbose=0)
