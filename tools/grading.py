@@ -29,7 +29,7 @@ from tools import sandboxed
 from tools.sandbox import MAX_REPLY, Sandbox, StoppedError
 
 TOO_LATE = "AssertionError: the submission's time was used up before this check."
-NOT_HANDED_IN = ("timestamp.txt",)  # files beside a notebook that are the instructor's
+MAX_BESIDE = 10_000_000  # bytes of the files that are handed in beside a notebook
 
 
 def wanted_names(source: str, known: dict) -> list[str]:
@@ -253,7 +253,7 @@ class SandboxExecute(NbGraderPreprocessor):
             # What runs outside comes from the gradebook alone, in the instructor's order, whatever the submission's cells say of themselves.
             locked = {cell.name: cell.source for cell in stored.source_cells if cell.locked and cell.cell_type == "code"}
             tests = {cell.name for cell in stored.grade_cells} & locked.keys()
-        files = handed_in(Path("submitted") / about["student"] / about["assignment"])
+        files = beside(Path("submitted") / about["student"] / about["assignment"])
 
         def start() -> Sandbox:
             return Sandbox(self.seconds_per_cell, self.megabytes, self.processes, self.trust, files)
@@ -269,10 +269,15 @@ class SandboxExecute(NbGraderPreprocessor):
         return nb, resources
 
 
-def handed_in(folder: Path) -> dict[str, bytes]:
-    """The files beside a notebook, by their path below its folder."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".ipynb" and path.name not in NOT_HANDED_IN]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+def beside(folder: Path) -> dict[str, bytes]:
+    """The small files beside a notebook, by their path below its folder."""
+    found, room = {}, MAX_BESIDE
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path.suffix != ".ipynb" and path.name != "timestamp.txt":
+            room -= path.stat().st_size
+            if room >= 0:
+                found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
 
 
 def grade_id(cell: nbformat.NotebookNode) -> str | None:

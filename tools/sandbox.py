@@ -200,7 +200,7 @@ def as_nobody(bwrap: str, mounts: list[str]) -> list[str]:
     parents = sorted({str(parent) for path in paths for parent in path.parents} - {"/"})
     folders = [part for parent in parents for part in ("--dir", parent)]
     room = ["--dev-bind", "/proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *folders, *mounts]
-    leave = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
+    leave = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--pdeathsig", "KILL"]
     return [bwrap, "--die-with-parent", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", *room, *leave]
 
 
