@@ -100,7 +100,7 @@ def settings(folder: Path, trust: bool) -> Config:
     config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
     config.CourseDirectory.root = str(folder.resolve())
     config.SandboxExecute.trust = trust
-    config.HTMLExporter.template_name = "student"
+    config.HTMLExporter.template_name, config.HTMLExporter.template_file = "student", "student.html.j2"
     config.HTMLExporter.extra_template_basedirs = [str(ROOT / "tools" / "pages"), handlers.template_path]
     return config
 

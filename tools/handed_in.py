@@ -85,7 +85,7 @@ def read(path: Path) -> nbformat.NotebookNode:
         if content["nbformat"] > 4 or not content["cells"]:
             raise KeyError
         cells = [readable(cell) for cell in content["cells"]]
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, nbformat.ValidationError):
         raise ValueError(f"{path.name} cannot be read as a notebook: it is JSON without a notebook's cells.") from None
     return new_notebook(cells=cells)
 
@@ -133,7 +133,7 @@ def added(source: str, given: str) -> tuple[str, str]:
     Given lines that were changed are no addition; they are put back.
     """
     mine, theirs = source.splitlines(), given.splitlines()
-    parts: tuple[list[str], list[str]] = ([], [])
+    parts: list[list[str]] = [[], []]
     steps = difflib.SequenceMatcher(
         None, [line.rstrip() for line in theirs], [line.rstrip() for line in mine], autojunk=False
     ).get_opcodes()
