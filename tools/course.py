@@ -194,6 +194,8 @@ def grade(folder: Path, week: str, trust: bool) -> int:
         for name in without:
             with contextlib.suppress(ValueError):
                 handed_in.check_name(name)
+                if not (folder / "submitted" / name).is_dir():
+                    continue
                 gradebook.update_or_create_student(name)
         marks.write(folder, gradebook, week)
     summary = summarised(week, graded, mended, without)
