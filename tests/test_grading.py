@@ -274,6 +274,15 @@ def test_feedback_names_exercises_and_what_is_not_yet_read(marked):
     assert "Model answer" in graded and "the network between its nodes" in graded
 
 
+def test_feedback_knows_the_mistake(marked):
+    """A mistake that is kept is named with a link to its lecture; another one is not guessed at."""
+    hints = [tag.parent.text for tag in page(marked[0], "partly right").find_all("strong") if tag.text == "A hint."]
+    assert len(hints) == 1 and "one known mistake gives: slopes instead of changes of slope. Week 1, goal " in hints[0]
+    links = [tag["href"] for tag in page(marked[0], "partly right").find_all("a", string="Week 1")]
+    assert links and (ROOT / "notebooks" / links[0].rpartition("/")[2]).is_file()
+    assert "A hint." not in page(marked[0], "perfect").text + page(marked[0], "equal to everything").text
+
+
 def test_nothing_that_a_student_writes_is_a_program_in_a_page(marked):
     """As HTML; in a browser tests/test_grading_browser.py looks."""
     found, clean = page(marked[0], "mallory"), page(marked[0], "perfect")

@@ -10,6 +10,7 @@ import ast
 import base64
 import builtins
 import contextlib
+import functools
 import io
 import json
 import multiprocessing
@@ -20,12 +21,12 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Float, Int
 
-from tools import sandboxed
+from tools import mistakes, sandboxed
 from tools.sandbox import MAX_REPLY, Sandbox, StoppedError
 
 TOO_LATE = "AssertionError: the submission's time was used up before this check."
@@ -113,8 +114,11 @@ def sit(pipe: Connection, locked: dict[str, str], tests: set[str], bytes_more: i
         pipe.send(("ask", json.dumps(request).encode()))
         return pipe.recv()
 
-    while name := pipe.recv():
-        pipe.send(("verdict", check(locked[name], before[name], ask)))
+    while question := pipe.recv():
+        if isinstance(question, mistakes.Probe):
+            pipe.send(("mistake", mistakes.recognised(question, functools.partial(asked_value, ask))))
+        else:
+            pipe.send(("verdict", check(locked[question], before[question], ask)))
 
 
 class Judge:
@@ -125,10 +129,18 @@ class Judge:
         tests: the names of those that are tests.
         seconds: how long a test may think between two questions to the student's code.
         megabytes: how much memory it may take for the answers.
+        probe: for a test that has failed, what to ask to recognise the mistake.
     """
 
-    def __init__(self, locked: dict[str, str], tests: set[str], seconds: float, megabytes: int) -> None:
-        self.locked, self.tests, self.seconds, self.megabytes = locked, tests, seconds, megabytes
+    def __init__(
+        self,
+        locked: dict[str, str],
+        tests: set[str],
+        seconds: float,
+        megabytes: int,
+        probe: Callable[[str], mistakes.Probe | None] = lambda name: None,
+    ) -> None:
+        self.locked, self.tests, self.seconds, self.megabytes, self.probe = locked, tests, seconds, megabytes, probe
         self.states = self.start()
 
     def start(self) -> dict:
@@ -144,7 +156,7 @@ class Judge:
         return self.pipe.recv()
 
     def verdict(self, name: str, ask: Callable[[bytes], bytes], watch: Callable[[], None]) -> dict:
-        """Run a test. Returns what it printed and, if it failed, its error.
+        """Run a test. Returns what it printed and, if it failed, its error, and the mistake if it is a known one.
 
         Args:
             name: the test's.
@@ -154,8 +166,14 @@ class Judge:
         Raises:
             StoppedError: the student's program is gone; the test is given up.
         """
+        result = self._questioned(name, ask, watch)
+        if "error" in result and (probe := self.probe(name)):
+            result["mistake"] = self._questioned(probe, ask, watch)
+        return result
+
+    def _questioned(self, question: str | mistakes.Probe, ask: Callable[[bytes], bytes], watch: Callable[[], None]) -> dict | str | None:
         try:
-            self.pipe.send(name)
+            self.pipe.send(question)
             while True:
                 deadline = time.monotonic() + self.seconds
                 while not self.pipe.poll(0.1):
@@ -163,12 +181,12 @@ class Judge:
                     if time.monotonic() > deadline:
                         raise EOFError
                 kind, content = self.pipe.recv()
-                if kind == "verdict":
+                if kind != "ask":
                     return content
                 self.pipe.send(ask(content))
         except (EOFError, ConnectionError):
             self.restart()
-            return {"error": "AssertionError: what your code returned is too large to be compared."}
+            return {"error": "AssertionError: what your code returned is too large to be compared."} if isinstance(question, str) else None
         except StoppedError:
             self.restart()
             raise
@@ -259,13 +277,17 @@ class SandboxExecute(NbGraderPreprocessor):
             return Sandbox(self.seconds_per_cell, self.megabytes, self.processes, self.trust, files)
 
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
-        judge = Judge(locked, tests, self.seconds_per_cell, self.megabytes)
+        source = Path("source", about["assignment"], f"{about['notebook']}.ipynb").resolve()
+        judge = Judge(locked, tests, self.seconds_per_cell, self.megabytes, functools.partial(mistakes.probe, source))
         try:
             submission = Submission([(grade_id(cell), cell.source) for cell in code], judge, start, self.seconds)
         finally:
             judge.close()
         for cell, result in zip(code, submission.results, strict=True):
             cell.outputs = outputs(result)
+            if what := result.get("mistake") if grade_id(cell) in tests else None:
+                hint = new_markdown_cell(mistakes.hint(source, grade_id(cell), what))
+                nb.cells.insert(nb.cells.index(cell) + 1, hint)
         return nb, resources
 
 
