@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -27,6 +28,7 @@ from nbgrader.converters import Autograde, GenerateFeedback  # noqa: E402
 from nbgrader.coursedir import CourseDirectory  # noqa: E402
 from nbgrader.server_extensions.formgrader import handlers  # noqa: E402
 from nbgrader.utils import parse_utc  # noqa: E402
+from sqlalchemy.exc import SAWarning  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
 
@@ -136,7 +138,8 @@ def tidy(folder: Path, week: str, name: str, released: nbformat.NotebookNode) ->
 def convert(converter: type, folder: Path, week: str, name: str, config: Config) -> None:
     """Take one of nbgrader's steps for one student."""
     course = CourseDirectory(config=config, assignment_id=week, student_id=glob.escape(name))
-    converter(coursedir=course, config=config, force=True).start()
+    with warnings.catch_warnings(action="ignore", category=SAWarning):  # nbgrader's own, of no use to an instructor
+        converter(coursedir=course, config=config, force=True).start()
 
 
 def grade_one(folder: Path, week: str, name: str, released: nbformat.NotebookNode, config: Config) -> list[str]:

@@ -1,0 +1,104 @@
+"""The instructor's browser: nothing that a student has written runs in the formgrader or in feedback. Run by `make class`."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from tests.test_grading import ATTACKS, WEEK, attacks, put
+from tools import course
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """A course in which mallory attacks from an unsolved notebook, wherever a student can write."""
+    folder = tmp_path_factory.mktemp("course") / "physics-2027"
+    course.new(folder, seed=7)
+    assert course.release(folder, WEEK) == 0
+    released = nbformat.read(folder / "release" / WEEK / f"{WEEK}.ipynb", as_version=4)
+    put(folder, "mallory & co'", released, {"w01-6-text": "\n\n".join(ATTACKS)}, change=attacks)
+    (folder / "submitted" / ATTACKS[1].replace("/", "") / WEEK).mkdir(parents=True)
+    course.grade(folder, WEEK, trust=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(graded):
+    """JupyterLab as the page for instructors says to start it: its address, with a token."""
+    port, token = 18_888, "known"
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "JUPYTER_CONFIG_DIR": str(graded / ".jupyter"),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+    ]
+    server = subprocess.Popen(command, cwd=graded, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={token}", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.3)
+    yield f"http://127.0.0.1:{port}", token
+    server.terminate()
+    server.wait()
+
+
+def looked_at(browser, address: str) -> tuple[str, str]:
+    """Open a page, click on every link that a student wrote, and return its title and text."""
+    tab = browser.new_page()
+    alerts = []
+    tab.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    tab.goto(address, wait_until="load")
+    tab.wait_for_timeout(1500)
+    for link in tab.get_by_text("plot", exact=True).all():
+        link.click(force=True, no_wait_after=True, timeout=2000)
+    tab.wait_for_timeout(300)
+    found = tab.title(), tab.locator("body").inner_text()
+    tab.close()
+    assert alerts == []
+    return found
+
+
+def test_nothing_of_a_students_runs_in_the_formgrader(graded, lab, browser):
+    address, token = lab
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        number = gradebook.find_submission_notebook(WEEK, WEEK, "mallory & co'").id
+    for path in (
+        f"submissions/{number}/",
+        "manage_assignments",
+        "manage_students",
+        f"gradebook/{WEEK}/{WEEK}",
+        f"manage_submissions/{WEEK}",
+        "manage_students/mallory%20&%20co'",
+    ):
+        title, text = looked_at(browser, f"{address}/formgrader/{path}?token={token}")
+        assert title != "taken" and "Traceback" not in text, path
+        if path.startswith("submissions"):
+            assert "document.title = 'taken'" in text, "what was written is shown as a text"
+            assert "Model answer and what the points are for" in text
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        assert gradebook.find_submission_notebook(WEEK, WEEK, "mallory & co'").score == 0
+
+
+def test_nothing_of_a_students_runs_in_feedback(graded, browser):
+    page = next((graded / "feedback").rglob("*.html"))
+    title, text = looked_at(browser, page.as_uri())
+    assert title != "taken" and "document.title = 'taken'" in text and re.search(r"not yet marked of 4", text)
