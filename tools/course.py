@@ -32,7 +32,7 @@ from sqlalchemy.exc import SAWarning  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
 
-from tools import collect, exercises, handed_in, marks, sandbox  # noqa: E402
+from tools import collect, exercises, handed_in, marks, report, sandbox, seeds  # noqa: E402
 
 CONFIG = f"""# nbgrader's settings for this course; `nbgrader --help-all` lists them.
 import sys
@@ -70,6 +70,8 @@ c.SandboxExecute.seconds_per_cell = 20
 c.SandboxExecute.seconds = 120
 c.SandboxExecute.megabytes = 2000
 c.SandboxExecute.processes = 32
+# The seed from which each student's own follows, or None where all have the same numbers.
+c.SandboxExecute.course_seed = {{course_seed}}
 # Whether feedback shows the hidden tests themselves, or only the sentence that says what was found and expected.
 c.Feedback.show_hidden_tests = False
 # Days late; a week's deadline is set by `nbgrader db assignment add week01 --duedate "2027-05-03 18:00 CEST"`.
@@ -79,7 +81,7 @@ c.LateDays.share_per_day = 0.0
 """
 
 
-def new(folder: Path, seed: int) -> None:
+def new(folder: Path, seed: int, per_student: bool = False) -> None:
     """Make a course folder: nbgrader's settings and the sources with this course's numbers."""
     if folder.exists() and any(folder.iterdir()):
         sys.exit(f"{folder} is not empty, expected a new folder; nothing was written.")
@@ -87,14 +89,23 @@ def new(folder: Path, seed: int) -> None:
         target = folder / "source" / path.stem / path.name
         target.parent.mkdir(parents=True)
         nbformat.write(exercises.prepared(nbformat.read(path, as_version=4), seed), target)
-    (folder / "nbgrader_config.py").write_text(CONFIG.format(name=folder.resolve().name), encoding="utf-8")
+    (folder / "nbgrader_config.py").write_text(
+        CONFIG.format(name=folder.resolve().name, course_seed=seed if per_student else None), encoding="utf-8"
+    )
 
 
 def release(folder: Path, week: str) -> int:
     # nbgrader starts alembic by its name.
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", week, "--force"]
-    return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    if status := subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
+        return status
+    if (seed := settings(folder, trust=False).SandboxExecute.get("course_seed")) is not None:
+        try:
+            seeds.hand_out(folder, week, seed)
+        except FileNotFoundError as error:
+            sys.exit(str(error))
+    return 0
 
 
 def settings(folder: Path, trust: bool) -> Config:
@@ -107,7 +118,7 @@ def settings(folder: Path, trust: bool) -> Config:
     return config
 
 
-def tidy(folder: Path, week: str, name: str, released: nbformat.NotebookNode) -> list[str]:
+def tidy(folder: Path, week: str, name: str, released: nbformat.NotebookNode, course_seed: int | None) -> list[str]:
     """Put a student's notebook in order, for nbgrader to grade.
 
     Returns:
@@ -118,7 +129,11 @@ def tidy(folder: Path, week: str, name: str, released: nbformat.NotebookNode) ->
     """
     handed_in.check_name(name)
     path = handed_in.find(folder / "submitted" / name, week)
-    notebook, notes = handed_in.tidy(handed_in.read(path), released)
+    handed = handed_in.read(path)
+    seed = seeds.told(handed)
+    notebook, notes = handed_in.tidy(handed, released)
+    if course_seed is not None and seed not in (None, seeds.of(course_seed, name)):
+        notes.append("its numbers are those of another name; it was graded with this student's own")
     if path.name != f"{week}.ipynb" or path.parent.name != week:
         notes.append(f"the notebook was {path.relative_to(folder / 'submitted' / name)}")
     target = folder / "tidied" / name / week
@@ -148,7 +163,7 @@ def grade_one(folder: Path, week: str, name: str, released: nbformat.NotebookNod
     Raises:
         Exception: it could not be graded.
     """
-    notes = tidy(folder, week, name, released)
+    notes = tidy(folder, week, name, released, config.SandboxExecute.get("course_seed"))
     database = f"sqlite:///{folder.resolve() / 'gradebook.db'}"
     graded = folder / "autograded" / name / week / f"{week}.ipynb"
     before = marks.written_answers(graded)
@@ -201,10 +216,22 @@ def grade(folder: Path, week: str, trust: bool) -> int:
                     continue
                 gradebook.update_or_create_student(name)
         marks.write(folder, gradebook, week)
+    if graded:
+        report.write(folder, week)
+    if config.SandboxExecute.get("course_seed") is not None:
+        write_pairs(folder, week, graded, released)
     summary = summarised(week, graded, mended, without)
     (folder / f"grading-{week}.txt").write_text(summary, encoding="utf-8")
     print(f"\n{summary}", end="")
     return int(bool(without))
+
+
+def write_pairs(folder: Path, week: str, graded: list[str], released: nbformat.NotebookNode) -> None:
+    """Write `pairs-WEEK.txt`: who shares numbers that should differ. A hint to read both, and no more."""
+    notebooks = {name: nbformat.read(folder / "tidied" / name / week / f"{week}.ipynb", as_version=4) for name in graded}
+    lines = [f"{printable(one)} and {printable(other)}: {', '.join(shared)}" for one, other, shared in seeds.alike(notebooks, released)]
+    heading = "Pairs who have numbers in common that nobody else has, though their seeds differ. This proves nothing: read both answers."
+    (folder / f"pairs-{week}.txt").write_text("\n".join([heading, "", *(lines or ["None."])]) + "\n", encoding="utf-8")
 
 
 def printable(name: str) -> str:
@@ -228,6 +255,7 @@ def main() -> None:
         sub.add_argument("folder", type=Path)
         if command == "new":
             sub.add_argument("--seed", type=int, required=True, help="a whole number, 0 or more: another one gives other numbers")
+            sub.add_argument("--per-student", action="store_true", help="numbers for each name in students.txt, which follow from the seed")
         else:
             sub.add_argument("week", choices=[path.stem for path in exercises.sources()], metavar="WEEK")
         if command == "collect":
@@ -238,7 +266,7 @@ def main() -> None:
     if options.command == "new":
         if options.seed < 0:
             sys.exit(f"the seed is {options.seed}, expected a whole number, 0 or more.")
-        return new(options.folder, options.seed)
+        return new(options.folder, options.seed, options.per_student)
     if not (options.folder / "nbgrader_config.py").is_file():
         sys.exit(f"{options.folder} has no nbgrader_config.py, expected a folder made by `course.py new`.")
     if options.command == "release":

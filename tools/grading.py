@@ -26,7 +26,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Float, Int
 
-from tools import mistakes, sandboxed
+from tools import mistakes, sandboxed, seeds
 from tools.sandbox import MAX_REPLY, Sandbox, StoppedError
 
 TOO_LATE = "AssertionError: the submission's time was used up before this check."
@@ -166,7 +166,9 @@ class Judge:
         Raises:
             StoppedError: the student's program is gone; the test is given up.
         """
+        started = time.monotonic()
         result = self._questioned(name, ask, watch)
+        result["seconds"] = time.monotonic() - started
         if "error" in result and (probe := self.probe(name)):
             result["mistake"] = self._questioned(probe, ask, watch)
         return result
@@ -262,6 +264,9 @@ class SandboxExecute(NbGraderPreprocessor):
     seconds = Float(120.0, help="How long a submission may take altogether.").tag(config=True)
     megabytes = Int(2000, help="How much memory a submission may hold.").tag(config=True)
     processes = Int(32, help="How many processes a submission may start.").tag(config=True)
+    course_seed = Int(None, allow_none=True, help="The seed from which each student's own follows; none if all have the same.").tag(
+        config=True
+    )
     trust = Bool(False, help="Grade without a sandbox where bubblewrap is missing.").tag(config=True)
 
     def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
@@ -271,6 +276,11 @@ class SandboxExecute(NbGraderPreprocessor):
             # What runs outside comes from the gradebook alone, in the instructor's order, whatever the submission's cells say of themselves.
             locked = {cell.name: cell.source for cell in stored.source_cells if cell.locked and cell.cell_type == "code"}
             tests = {cell.name for cell in stored.grade_cells} & locked.keys()
+        seed = None if self.course_seed is None else seeds.of(self.course_seed, about["student"])
+        if seed is not None:
+            locked = {name: seeds.put(source, seed) for name, source in locked.items()}
+            for cell in nb.cells:
+                cell.source = seeds.put(cell.source, seed) if grade_id(cell) in locked else cell.source
         files = beside(Path("submitted") / about["student"] / about["assignment"])
 
         def start() -> Sandbox:
@@ -278,14 +288,17 @@ class SandboxExecute(NbGraderPreprocessor):
 
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
         source = Path("source", about["assignment"], f"{about['notebook']}.ipynb").resolve()
-        judge = Judge(locked, tests, self.seconds_per_cell, self.megabytes, functools.partial(mistakes.probe, source))
+        judge = Judge(locked, tests, self.seconds_per_cell, self.megabytes, functools.partial(mistakes.probe, source, seed=seed))
         try:
             submission = Submission([(grade_id(cell), cell.source) for cell in code], judge, start, self.seconds)
         finally:
             judge.close()
         for cell, result in zip(code, submission.results, strict=True):
             cell.outputs = outputs(result)
-            if what := result.get("mistake") if grade_id(cell) in tests else None:
+            if grade_id(cell) not in tests:
+                continue
+            cell.metadata["grading"] = {"seconds": result.get("seconds", 0.0), "mistake": result.get("mistake")}
+            if what := result.get("mistake"):
                 hint = new_markdown_cell(mistakes.hint(source, grade_id(cell), what))
                 nb.cells.insert(nb.cells.index(cell) + 1, hint)
         return nb, resources
