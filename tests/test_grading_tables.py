@@ -3,6 +3,7 @@
 import csv
 import datetime
 import os
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,11 +20,14 @@ from tools import collect, course, exercises, marks, report, seeds
 WEEK = "week01"
 
 
-@pytest.fixture
-def gradebook(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Path:
     """Three students, of whom one has handed in nothing; exercise 1 has 2 points and the text 4."""
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # nbgrader starts alembic by its name
-    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+    path = tmp_path_factory.mktemp("book") / "gradebook.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # nbgrader starts alembic by its name
+        book = Gradebook(f"sqlite:///{path}")
+    with book:
         for week, due in ((WEEK, "2027-05-03 18:00 UTC"), ("week02", "2027-05-10 18:00 UTC")):
             book.add_assignment(week, duedate=due)
             book.add_notebook(week, week)
@@ -34,9 +38,16 @@ def gradebook(tmp_path, monkeypatch):
             if name != "nobody":
                 book.add_submission(WEEK, name, timestamp=datetime.datetime(2027, 5, 4, 19))
                 grade = book.find_grade("w01-1-check", WEEK, WEEK, name)
-                grade.auto_score = 1.5
+                grade.auto_score, grade.needs_manual_grade = 1.5, False
                 book.find_grade("w01-6-text", WEEK, WEEK, name).needs_manual_grade = True
         book.db.commit()
+    return path
+
+
+@pytest.fixture
+def gradebook(database, tmp_path):
+    shutil.copy(database, tmp_path)
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
         yield book
 
 
