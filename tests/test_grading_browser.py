@@ -1,5 +1,6 @@
 """The instructor's browser: nothing that a student has written runs in the formgrader or in feedback. Run by `make class`."""
 
+import copy
 import os
 import re
 import subprocess
@@ -9,10 +10,11 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbgrader.api import Gradebook
 
-from tests.test_grading import ATTACKS, WEEK, attacks, put
+from tests.test_grading import ALL, ATTACKS, POINTS, WEEK, attacks, given_marks, put
 from tools import course
 
 pytestmark = pytest.mark.browser
@@ -102,3 +104,28 @@ def test_nothing_of_a_students_runs_in_feedback(graded, browser):
     page = next((graded / "feedback").rglob("*.html"))
     title, text = looked_at(browser, page.as_uri())
     assert title != "taken" and "document.title = 'taken'" in text and re.search(r"not yet marked of 4", text)
+
+
+def test_a_class_of_120_is_graded(tmp_path):
+    """Some with figures, some with loops that never end: everybody gets what is deserved, and the grader stays small."""
+    folder = tmp_path / "physics-2027"
+    course.new(folder, seed=7)
+    assert course.release(folder, WEEK) == 0
+    released = nbformat.read(folder / "release" / WEEK / f"{WEEK}.ipynb", as_version=4)
+    solved = nbformat.read(folder / "source" / WEEK / f"{WEEK}.ipynb", as_version=4)
+    right = {cell.metadata.nbgrader.grade_id: cell.source for cell in solved.cells if cell.metadata.get("nbgrader", {}).get("solution")}
+    figure = "\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+    wanted = {}
+    for number in range(120):
+        name, answers = f"student {number:03}", dict(right)
+        if number % 4 == 0:
+            answers["w01-2"] += figure
+        if number % 30 == 0:
+            answers["w01-4"] = "while True:\n    pass"
+        put(folder, name, copy.deepcopy(released), answers)
+        wanted[name] = ALL - POINTS[4] * (number % 30 == 0)
+    started = time.monotonic()
+    course.grade(folder, WEEK, trust=False)
+    assert given_marks(folder) == wanted
+    assert time.monotonic() - started < 15 * 60  # on a slow machine; the loops alone take 80 s
+    assert psutil.Process().memory_info().rss < 1e9
