@@ -299,7 +299,7 @@ class SandboxExecute(NbGraderPreprocessor):
                 continue
             cell.metadata["grading"] = {"seconds": result.get("seconds", 0.0), "mistake": result.get("mistake")}
             if what := result.get("mistake"):
-                hint = new_markdown_cell(mistakes.hint(source, grade_id(cell), what))
+                hint = new_markdown_cell(mistakes.hint(about["assignment"], grade_id(cell), what))
                 nb.cells.insert(nb.cells.index(cell) + 1, hint)
         return nb, resources
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 import numpy as np
@@ -41,12 +42,42 @@ class Probe:
     wrong: dict[str, list[object]]
 
 
-def written(week: str) -> list[tuple[str, str, str]]:
-    """The wrong answers kept for a week: exercise, what is wrong, code."""
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that is kept.
+
+    Args:
+        exercise: its id.
+        what: what is wrong, in a few words for the instructor.
+        section: the heading of the section of the week's lecture that puts it right.
+        hint: what a student who has made it is told.
+        code: the answer.
+    """
+
+    exercise: str
+    what: str
+    section: str
+    hint: str
+    code: str
+
+
+HEAD = re.compile(r"^# %% (?P<exercise>\S+): (?P<what>.+)\n# Section: (?P<section>.+)\n# Hint: (?P<hint>.+)\n", re.MULTILINE)
+
+
+@functools.cache
+def written(week: str) -> list[Mistake]:
+    """The wrong answers kept for a week.
+
+    Raises:
+        ValueError: one of them lacks a line of its head.
+    """
     path = WRONG / f"{week}.py"
-    blocks = re.split(r"^# %% ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:] if path.is_file() else []
-    heads = [block.partition("\n") for block in blocks]
-    return [(*head.split(": ", 1), body) for head, _, body in heads]
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    heads = list(HEAD.finditer(text))
+    if len(heads) != len(re.findall("^# %%", text, re.MULTILINE)):
+        raise ValueError(f"{path.name} has a wrong answer without its head, expected '# %% ID: what is wrong', '# Section: …', '# Hint: …'.")
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    return [Mistake(**head.groupdict(), code=text[head.end() : end]) for head, end in zip(heads, ends, strict=True)]
 
 
 def alike(one: object, other: object) -> bool:
@@ -95,16 +126,17 @@ def recognised(probe: Probe, call: Callable[[dict], object]) -> str | None:
     return agreeing[0] if len(agreeing) == 1 and sum(map(weight, differing)) >= 3 else None
 
 
-def hint(path: Path, check: str, what: str) -> str:
-    """What feedback says of a mistake, with a link to the lecture that puts it right."""
+def hint(week: str, check: str, what: str) -> str:
+    """What feedback says of a mistake, with a link to the section of the lecture that puts it right."""
     exercise = check.removesuffix("-check")
-    goal = next(known["goal"] for known in exercises.exercises(nbformat.read(path, as_version=4)) if known["id"] == exercise)
+    found = next(known for known in written(week) if (known.exercise, known.what) == (exercise, what))
     repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    lecture = next((ROOT / "notebooks").glob(f"{path.stem}_*.ipynb"))
-    address = f"{repository['url']}/blob/{repository['branch']}/notebooks/{lecture.name}"
+    lecture = next((ROOT / "notebooks").glob(f"{week}_*.ipynb"))
+    anchor = quote(found.section.replace(" ", "-"))  # as Jupyter makes it of a heading
+    address = f"{repository['url']}/blob/{repository['branch']}/notebooks/{lecture.name}#{anchor}"
     return (
-        f"**A hint.** On these inputs your answer gives what an answer with one known mistake gives: *{what}*. "
-        f"[Week {int(path.stem[4:])}]({address}), goal {goal} at its beginning, says how it should be."
+        "**A hint.** On these inputs your answer gives what an answer with one known mistake gives. "
+        f"{found.hint} See [Week {int(week.removeprefix('week'))}, “{found.section}”]({address})."
     )
 
 
@@ -119,7 +151,7 @@ def probe(path: Path, check: str, seed: int | None = None) -> Probe | None:
     """
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code" and about(cell)]
     exercise = check.removesuffix("-check")
-    wrong = {what: code for name, what, code in written(path.stem) if name == exercise}
+    wrong = {known.what: known.code for known in written(path.stem) if known.exercise == exercise}
     if not wrong:
         return None
     solved = {about(cell)["grade_id"]: cell.source for cell in cells if about(cell)["solution"]}
