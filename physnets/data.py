@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from physnets.inputs import short
+
 _PACKAGE = Path(__file__).resolve().parent
 # An installed wheel carries the data inside the package, a clone beside it.
 DATA_FOLDER = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent / "data"
@@ -38,8 +40,8 @@ def data_path(name: str) -> Path:
         FileNotFoundError: the file is listed but missing.
     """
     known = registry()
-    if name not in known:
-        raise ValueError(f"no data file is called {name!r}; there are: {', '.join(sorted(known))}.")
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"no data file is called {short(name)}; there are: {', '.join(sorted(known))}.")
     path = DATA_FOLDER / name
     if not path.is_file():
         raise FileNotFoundError(f"data file {name!r} is missing from {DATA_FOLDER}: install physnets again, or restore it in your clone.")

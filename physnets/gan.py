@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from physnets.data import data_path
+from physnets.inputs import numbers
 
 if TYPE_CHECKING:
     import keras
@@ -92,10 +93,11 @@ def generate(generator: "keras.Sequential", latent: np.ndarray) -> np.ndarray:
         The images, shape (n, 28, 28), from 0 (paper) to 1 (ink).
 
     Raises:
-        ValueError: `latent` is not as described.
+        ValueError: one of the arguments is not as described.
     """
-    latent = np.asarray(latent, dtype=np.float32)
-    if latent.ndim != 2 or latent.shape[1] != LATENT or not len(latent) or not np.isfinite(latent).all():
-        raise ValueError(f"the latent vectors have shape {latent.shape}, expected (n, {LATENT}) with finite numbers, n >= 1.")
+    latent = numbers(latent, "the latent vectors", ("n", LATENT), dtype=np.float32)
+    shapes = getattr(generator, "input_shape", None), getattr(generator, "output_shape", None)
+    if shapes != ((None, LATENT), (None, 28, 28, 1)):
+        raise ValueError(f"the generator's input and output shapes are {shapes[0]} and {shapes[1]}, expected those of build_generator().")
     parts = np.array_split(latent, -(-len(latent) // 500))  # bounds the memory
     return np.concatenate([np.asarray(generator(part, training=False)) for part in parts])[..., 0] / 2 + 0.5

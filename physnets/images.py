@@ -71,6 +71,7 @@ def load_mnist(full: bool = False) -> tuple[np.ndarray, np.ndarray]:
         - labels: int64, shape (n,); the digit, 0 to 9.
 
     Raises:
+        ValueError: `full` is neither True nor False.
         OSError: the full set is neither in the cache nor to be had; the message says why.
         ValueError, FileNotFoundError: the course's own data file is damaged or missing, as in `physnets.data.data_path`.
 
@@ -78,6 +79,8 @@ def load_mnist(full: bool = False) -> tuple[np.ndarray, np.ndarray]:
         Y. LeCun, C. Cortes and C. J. C. Burges, *The MNIST database of handwritten digits*, http://yann.lecun.com/exdb/mnist/
         (CC BY-SA 3.0). The full set is Keras' copy.
     """
+    if not isinstance(full, bool):  # a text such as "no" would count as True, and start a download
+        raise ValueError(f"full is of the type {type(full).__name__}, expected True or False.")
     if not full:
         with np.load(data_path("mnist.npz")) as stored:
             return stored["images"], stored["labels"].astype(np.int64)

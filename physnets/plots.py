@@ -8,6 +8,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from physnets.inputs import items, numbers, short, text, whole
+
 
 def set_style() -> None:
     """Give all figures that follow the course's look.
@@ -41,21 +43,25 @@ def heatmap(table: pd.DataFrame, ax: Axes | None = None, *, label: str, fmt: str
         fmt: format of the number in each cell.
 
     Raises:
-        ValueError: `table` is not a DataFrame of numbers, is empty, or has no number but NaN or infinity.
+        ValueError: `table` is not a DataFrame of numbers, is empty, or has no number but NaN or infinity; `fmt` is no format of its numbers, or
+            `label` no text.
     """
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"the table is a {type(table).__name__}, expected a pandas DataFrame with the axis values as index and columns.")
-    if table.empty:
-        raise ValueError(f"the table has shape {table.shape}, expected at least one row and one column.")
-    if not all(pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes):
-        raise ValueError("the table holds something else than numbers, expected numbers only.")
-    numbers = table.to_numpy(dtype=float)
-    finite = numbers[np.isfinite(numbers)]
+    text(label, "the label")
+    values = numbers(table, "the table", dtype=None, finite=False)
+    if values.dtype.kind not in "iu":  # whole numbers stay what they are, for formats such as "d"
+        values = values.astype(float)
+    finite = values[np.isfinite(values)]
     if finite.size == 0:
         raise ValueError("the table holds no finite number, expected at least one.")
+    try:
+        format(finite[0], fmt)
+    except (TypeError, ValueError):
+        raise ValueError(f"fmt is {short(fmt)}, expected a format for numbers of the type {values.dtype}, such as '.2f'.") from None
     ax = _axes(ax, figsize=(1.9 + 0.72 * table.shape[1], 1.3 + 0.52 * table.shape[0]))
     sns.heatmap(
-        table,
+        pd.DataFrame(values, table.index, table.columns),
         ax=ax,
         vmin=finite.min(),
         vmax=finite.max(),
@@ -76,21 +82,28 @@ def learning_curves(history: Mapping[str, Sequence[float]], ax: Axes | None = No
     """Draw one curve a series against the epoch, counted from 1.
 
     Args:
-        history: the series by name, each of shape (epochs,), all of one length; a Keras `History.history` will do.
+        history: the series by name, each of shape (epochs,), all of one length, as in the attribute `history` of what Keras' `fit` returns.
+            Values that are not finite leave a gap.
         ax: where to draw; a new figure if not given.
         ylabel: what is drawn, with its unit.
         yscale: `"linear"` or `"log"`.
 
     Raises:
-        ValueError: there is no series, one is empty or not one-dimensional, lengths differ, or `yscale` is another word.
+        ValueError: there is no series, one is empty, not one-dimensional or not of numbers, lengths differ, or `yscale` is another word.
     """
-    if yscale not in ("linear", "log"):
-        raise ValueError(f"yscale is {yscale!r}, expected 'linear' or 'log'.")
-    shapes = {name: np.shape(series) for name, series in history.items()}
-    if not shapes or len(set(shapes.values())) > 1 or any(len(shape) != 1 or shape[0] == 0 for shape in shapes.values()):
-        raise ValueError(f"the series have shapes {shapes}, expected at least one series, all of the shape (epochs,) with epochs >= 1.")
+    if not isinstance(yscale, str) or yscale not in ("linear", "log"):
+        raise ValueError(f"yscale is {short(yscale)}, expected 'linear' or 'log'.")
+    if not isinstance(history, Mapping | pd.DataFrame):
+        raise ValueError(f"the type of the history is {type(history).__name__}, expected the series by name: fit(...).history.")
+    curves = {
+        name: numbers(series, f"the series {short(name)}", ("epochs",), dtype=float, finite=False) for name, series in history.items()
+    }
+    lengths = [len(series) for series in curves.values()]
+    if len(set(lengths)) != 1:
+        raise ValueError(f"the lengths of the series are {short(lengths)}, expected at least one series, all of one length.")
+    text(ylabel, "the label of the vertical axis")
     ax = _axes(ax)
-    for name, series in history.items():
+    for name, series in curves.items():
         ax.plot(np.arange(1, len(series) + 1), series, label=name)
     ax.set(xlabel="epoch", ylabel=ylabel, yscale=yscale)
     ax.legend()
@@ -102,8 +115,9 @@ def image_grid(images: np.ndarray, titles: Sequence[object] | None = None, *, co
 
     Args:
         images: shape (n, height, width), grey, dark where the value is high; or (n, height, width, 3), colours from 0 to 1 (or uint8).
-            All grey images share one scale.
-        titles: n short titles.
+            All grey images share one scale. A list of pictures of PIL will do too. One picture alone is refused, because one in colour has
+            the shape of a stack of grey ones: write `[picture]`.
+        titles: n short titles, in the order of the images whatever their index.
         columns: images in a row.
 
     Returns:
@@ -113,31 +127,35 @@ def image_grid(images: np.ndarray, titles: Sequence[object] | None = None, *, co
         ValueError: no image, another shape, values that are not finite, colours beyond their range, another number of titles, or fewer
             than one column.
     """
-    images = np.asarray(images)
-    if images.size == 0 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
-        raise ValueError(f"the images have shape {images.shape}, expected (n, height, width) or (n, height, width, 3) with n >= 1.")
-    if not np.isfinite(images).all():
-        raise ValueError("the images have values that are not finite, expected finite numbers only.")
-    if images.ndim == 4 and images.dtype != np.uint8 and (images.min() < 0 or images.max() > 1):
-        raise ValueError(f"the colours go from {images.min():g} to {images.max():g}, expected 0 to 1, or uint8.")
-    if titles is not None and len(titles) != len(images):
+    images = numbers(images, "the images", ("n", "height", "width"), ("n", "height", "width", 3), dtype=None)
+    if images.ndim == 3 and images.shape[2] == 3 < images.shape[1]:
+        raise ValueError(
+            f"the shape of the images is {images.shape}, which is one picture in colour; expected several, or a list: [picture]."
+        )
+    if images.dtype != np.uint8:
+        images = images.astype(float)
+        if images.ndim == 4 and (images.min() < 0 or images.max() > 1):
+            raise ValueError(f"the colours go from {images.min():g} to {images.max():g}, expected 0 to 1, or uint8.")
+    without = titles is None
+    titles = [""] * len(images) if without else items(titles, "the titles")
+    if len(titles) != len(images):
         raise ValueError(f"{len(titles)} titles for {len(images)} images given, expected one title an image.")
-    if columns < 1:
-        raise ValueError(f"columns is {columns}, expected 1 or more.")
+    columns = whole(columns, "the number of columns")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    size = (0.75 * columns + 0.2, (0.75 if titles is None else 0.98) * rows + 0.2)
+    size = (0.75 * columns + 0.2, (0.75 if without else 0.98) * rows + 0.2)
     axes = plt.subplots(rows, columns, figsize=size, squeeze=False)[1]
     for ax in axes.flat:
         ax.axis("off")
-    for number, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+    for ax, image, title in zip(axes.flat, images, titles, strict=False):
         ax.imshow(image, cmap="gray_r", vmin=images.min(), vmax=images.max())
-        if titles is not None:
-            ax.set_title(str(titles[number]), fontsize=9)
+        ax.set_title(str(title), fontsize=9)
     return axes.ravel()[: len(images)]
 
 
 def _axes(ax: Axes | None, **figure: object) -> Axes:
+    if not isinstance(ax, Axes | None):
+        raise ValueError(f"the type of ax is {type(ax).__name__}, expected one Axes of matplotlib.")
     return plt.subplots(**figure)[1] if ax is None else ax
 
 

@@ -1,13 +1,15 @@
 """Sequences in time: windows cut from them, parts split and scaled without a look ahead, forecasts rolled out step by step."""
 
 import functools
-import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
+
+from physnets.inputs import number, numbers, whole
+from physnets.inputs import series as checked_series
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +35,12 @@ class SplitSeries:
     scaler: StandardScaler
 
     def unscale(self, values: np.ndarray) -> np.ndarray:
-        """Return scaled values of shape (..., F) in the sequence's own units."""
+        """Return scaled values of shape (..., F) in the sequence's own units.
+
+        Raises:
+            ValueError: the values are no numbers, or their last axis does not hold the F features; NaN and infinity are let through.
+        """
+        values = numbers(values, "the scaled values", (..., len(self.scaler.mean_)), finite=False)
         return values * self.scaler.scale_ + self.scaler.mean_
 
 
@@ -41,8 +48,9 @@ def windows(series: np.ndarray | pd.Series | pd.DataFrame, window: int, horizon:
     """Cut a sequence into all its overlapping windows, each with the values that follow it.
 
     Args:
-        series: shape (T,) for one feature or (T, F), time along the first axis, finite numbers. An index of dates, if there is one, has to
-            increase from row to row.
+        series: shape (T,) for one feature or (T, F), time along the first axis, oldest first, finite numbers. An index, if there is one, has
+            to hold dates or numbers and to increase from row to row. In a table that starts with the newest row, as many price files do,
+            rows that are merely counted do increase: sort it by its dates first, or the windows run backwards and nothing shows it.
         window: values in an input, 1 or more.
         horizon: values in a target, 1 or more.
 
@@ -55,8 +63,8 @@ def windows(series: np.ndarray | pd.Series | pd.DataFrame, window: int, horizon:
     Raises:
         ValueError: one of the arguments is not as described, or the sequence is shorter than window + horizon.
     """
-    values = _checked(series)
-    window, horizon = _whole("window", window), _whole("horizon", horizon)
+    values = checked_series(series)
+    window, horizon = whole(window, "the window"), whole(horizon, "the horizon")
     if len(values) < window + horizon:
         raise ValueError(f"the sequence has {len(values)} values, expected at least {window} + {horizon}, one window and what follows it.")
     cut = np.lib.stride_tricks.sliding_window_view(values, window + horizon, axis=0).swapaxes(1, 2)
@@ -71,22 +79,26 @@ def split_windows(
     A window belongs to the part that holds its whole target; one whose target lies across a boundary is left out.
 
     Args:
-        series: as in `windows`.
+        series: as in `windows`, oldest first.
         window: as in `windows`.
         horizon: as in `windows`.
         train: share of the values in the first part, between 0 and 1.
         validation: share of the values in the second part; the third takes the rest.
 
     Returns:
-        The windows of the three parts, each feature scaled to mean 0 and standard deviation 1 over the training part.
+        The windows of the three parts, each feature scaled to mean 0 and standard deviation 1 over the training part; one that is
+        constant there is only shifted.
 
     Raises:
-        ValueError: one of the arguments is not as described, or a part is too short for a window.
+        ValueError: one of the arguments is not as described, a part is too short for a window, or a feature varies so much or so little
+            that double precision does not hold its variance.
     """
+    train = number(train, "the share of the training part")
+    validation = number(validation, "the share of the validation part")
     if not (train > 0 and validation > 0 and train + validation < 1):
         raise ValueError(f"the shares are {train} and {validation}, expected two positive numbers whose sum is below 1.")
-    values = _checked(series)
-    window, horizon = _whole("window", window), _whole("horizon", horizon)
+    values = checked_series(series)
+    window, horizon = whole(window, "the window"), whole(horizon, "the horizon")
     first, second = round(train * len(values)), round((train + validation) * len(values))
     bounds = {"training": (0, first), "validation": (first - window, second), "test": (second - window, len(values))}
     for name, (start, stop) in bounds.items():
@@ -94,8 +106,18 @@ def split_windows(
             raise ValueError(
                 f"the sequence's {len(values)} values leave too few for the {name} part, expected one window of {window} + {horizon}."
             )
-    scaler = StandardScaler().fit(values[:first])
-    scaled = scaler.transform(values)
+    with np.errstate(all="ignore"):
+        scaler = StandardScaler().fit(values[:first])
+        scaled = scaler.transform(values)
+        spread = scaled[:first].std(axis=0)
+    # The scaler leaves a feature as it is whose variance overflows, or is no more than rounding errors.
+    wrong = np.flatnonzero((values[:first].min(axis=0) < values[:first].max(axis=0)) & ~np.isclose(spread, 1, rtol=1e-3))
+    if wrong.size:
+        low, high = values[:first, wrong[0]].min(), values[:first, wrong[0]].max()
+        raise ValueError(
+            f"feature {wrong[0]} goes from {low:g} to {high:g} in the training part, too wide or too narrow to be scaled in double precision; "
+            "expected other units, or differences."
+        )
     return SplitSeries(*(windows(scaled[start:stop], window, horizon) for start, stop in bounds.values()), scaler)
 
 
@@ -115,21 +137,21 @@ def roll_out(model: "keras.Model", start: np.ndarray, steps: int) -> np.ndarray:
     Raises:
         ValueError: one of the arguments is not as described.
     """
-    steps = _whole("number of steps", steps)
-    start = np.asarray(start)
-    if start.ndim != 3 or start.size == 0 or not np.isfinite(start).all():
-        raise ValueError(f"the start has shape {start.shape}, expected (n, window, features) with finite numbers, n >= 1.")
-    expected = tuple(model.input_shape)
-    if len(expected) != 3 or any(size not in (None, given) for size, given in zip(expected[1:], start.shape[1:], strict=True)):
-        raise ValueError(f"the start has shape {start.shape}, expected the model's input shape {expected}.")
-    if tuple(model.output_shape) != (None, start.shape[2]):
+    steps = whole(steps, "the number of steps", most=2**31 - 1)
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    outputs = getattr(model, "outputs", None)
+    if not (outputs and isinstance(shapes[0], tuple) and len(shapes[0]) == 3 and shapes[1] == (None, shapes[0][2])):
         raise ValueError(
-            f"the model's output shape is {model.output_shape}, expected {(None, start.shape[2])}, one value for each feature."
+            f"the model's input and output shapes are {shapes[0]} and {shapes[1]}, expected a Keras model, built, with (None, window, features) "
+            "and (None, features): one value for each feature."
         )
 
     import tensorflow as tf  # takes seconds, so only when somebody asks for it
 
-    return _compiled_roll_out(model)(tf.constant(start, model.compute_dtype), tf.constant(steps)).numpy()
+    lengths = [word if length is None else length for word, length in zip(("n", "window", "features"), shapes[0], strict=True)]
+    dtype = tf.as_dtype(outputs[0].dtype).as_numpy_dtype
+    start = numbers(start, "the start", tuple(lengths), dtype=dtype)
+    return _compiled_roll_out(model)(tf.constant(start), tf.constant(steps)).numpy()
 
 
 # Compiling takes longer than hundreds of steps. Few models are kept, because each keeps its memory.
@@ -147,94 +169,3 @@ def _compiled_roll_out(model):
         return tf.transpose(values.stack(), [1, 0, 2])
 
     return forecast
-
-
-def fit_full_batch(model: "keras.Model", inputs: np.ndarray, targets: np.ndarray, *, epochs: int) -> np.ndarray:
-    """Train a compiled Keras model with all samples in every step, all epochs as one compiled loop.
-
-    For a dozen samples `model.fit` spends nearly all its time between the steps. This does the same steps, starting from the model's
-    weights with a fresh state of its optimiser. The loop is compiled at the first call for a model and the data's shape.
-
-    Args:
-        model: a Keras model with `compile(optimizer, loss)` called before; with `jit_compile=True` there, XLA compiles the step.
-        inputs: shape (n, ...), as the model takes them.
-        targets: shape (n, ...), as the model's loss takes them.
-        epochs: steps, 1 or more.
-
-    Returns:
-        The loss before each step, shape (epochs,).
-
-    Raises:
-        ValueError: the model is not compiled, the lengths differ, there are no samples or values that are not finite.
-    """
-    epochs = _whole("number of epochs", epochs)
-    inputs, targets = np.asarray(inputs), np.asarray(targets)
-    if not model.compiled:
-        raise ValueError(f"the model {model.name!r} is not compiled, expected model.compile(optimizer, loss) before.")
-    if len(inputs) != len(targets) or not len(inputs):
-        raise ValueError(f"{len(inputs)} inputs and {len(targets)} targets given, expected as many of each, at least one.")
-    if not (np.isfinite(inputs).all() and np.isfinite(targets).all()):
-        raise ValueError("the inputs or the targets have values that are not finite, expected finite numbers only.")
-
-    import tensorflow as tf
-
-    for variable in model.optimizer.variables:
-        if variable is not model.optimizer.learning_rate:
-            variable.assign(tf.zeros_like(variable))
-    data = (tf.constant(array, model.compute_dtype) for array in (inputs, targets))
-    return _compiled_fit(model)(*data, tf.constant(epochs)).numpy()
-
-
-@functools.lru_cache(maxsize=4)
-def _compiled_fit(model):
-    import tensorflow as tf
-
-    model.optimizer.build(model.trainable_variables)
-
-    @tf.function(jit_compile=model.jit_compile)
-    def step(inputs, targets):
-        with tf.GradientTape() as tape:
-            loss = model.compute_loss(inputs, targets, model(inputs, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        model.optimizer.apply(gradients, model.trainable_variables)
-        return loss
-
-    @tf.function
-    def fit(inputs, targets, epochs):
-        losses = tf.TensorArray(tf.float32, size=epochs)
-        for epoch in tf.range(epochs):
-            losses = losses.write(epoch, step(inputs, targets))
-        return losses.stack()
-
-    return fit
-
-
-def _whole(name: str, number: int) -> int:
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        raise ValueError(f"the {name} is {number!r}, expected a whole number, 1 or more.") from None
-    if whole < 1:
-        raise ValueError(f"the {name} is {whole}, expected 1 or more.")
-    return whole
-
-
-def _checked(series) -> np.ndarray:
-    """The values as floats, shape (T, F)."""
-    if isinstance(series, (pd.Series, pd.DataFrame)):
-        wrong = np.flatnonzero(series.index[1:] <= series.index[:-1])
-        if wrong.size:
-            before, after = series.index[wrong[0]], series.index[wrong[0] + 1]
-            raise ValueError(
-                f"the index goes from {before} to {after}, expected it to increase from row to row: sort it and drop duplicates."
-            )
-    values = np.asarray(series, dtype=float)
-    if values.ndim not in (1, 2) or values.size == 0:
-        raise ValueError(f"the sequence has shape {values.shape}, expected (T,) or (T, features) with at least one value.")
-    values = values.reshape(len(values), -1)
-    gaps = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    if gaps.size:
-        raise ValueError(
-            f"the sequence has {gaps.size} times whose values are missing or infinite, the first at position {gaps[0]}; expected finite numbers only."
-        )
-    return values

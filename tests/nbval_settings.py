@@ -5,19 +5,21 @@
   the machine's linear algebra can flip it, or by `RELATIVE`, whichever is larger.
 - In a cell tagged `values-vary`, whose numbers come from stochastic training or from rounding itself, only the words are compared;
   so are the measured values in the table "What you should see", which raises by itself when a value leaves its band.
-- Pictures and stderr (where TensorFlow reports its start) are not compared.
+- Pictures are not compared.
+- Whatever a cell writes to stderr fails it, but for progress bars and reports of downloads: a reader would see it, and no stored output shows it.
+
+The kernels have a reader's environment: nothing here sets the number of threads or hides a message.
 """
 
 import math
 import os
 import re
 
+import nbval.kernel
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
-# Two notebooks run side by side: a second thread for each would only get in the other's way.
-for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-    os.environ.setdefault(name, "1")
+from tools.run_notebooks import unexpected_stderr
 
 RELATIVE = 1e-6
 _WHOLE = 0.0
@@ -84,6 +86,46 @@ def _execute(kernel: RunningKernel, source: str, allow_stdin: bool | None = None
 
 
 RunningKernel.execute_cell_input = _execute
+
+
+_nbval_start_new_kernel = nbval.kernel.start_new_kernel
+
+
+def _start_new_kernel(**options: object) -> tuple:
+    """Start a kernel that does not know of pytest: one that does leaves alone what libraries in C++ write to stderr, and a cell shows it not."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return _nbval_start_new_kernel(**options, env=environment)
+
+
+nbval.kernel.start_new_kernel = _start_new_kernel
+
+
+_nbval_get_message = RunningKernel.get_message
+
+
+def _get_message(kernel: RunningKernel, stream: str, timeout: float | None = None) -> dict:
+    message = _nbval_get_message(kernel, stream, timeout)
+    if stream == "shell":
+        kernel.last_status = message["content"]["status"]
+    return message
+
+
+RunningKernel.get_message = _get_message
+
+
+_nbval_compare_outputs = IPyNbCell.compare_outputs
+
+
+def _compare_outputs(cell: IPyNbCell, outputs: list, *others: object) -> bool:
+    """Fail a cell that wrote to stderr, or that failed without a traceback, as one with an unknown magic does; else compare its outputs."""
+    if text := unexpected_stderr(outputs):
+        cell.raise_cell_error("Cell wrote to stderr", text)
+    if cell.parent.kernel.last_status == "error" and not cell.options["check_exception"]:
+        cell.raise_cell_error("Cell failed without a traceback")
+    return _nbval_compare_outputs(cell, outputs, *others)
+
+
+IPyNbCell.compare_outputs = _compare_outputs
 
 
 def pytest_itemcollected(item: object) -> None:

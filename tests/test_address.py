@@ -1,6 +1,7 @@
 """The repository's address: the same everywhere, and changed everywhere by one command."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -54,7 +55,9 @@ def contents(folder):
 
 
 def command(folder, *arguments):
-    return subprocess.run([sys.executable, folder / "tools" / "set_address.py", *arguments], capture_output=True, encoding="utf-8")
+    program = [sys.executable, folder / "tools" / "set_address.py", *arguments]
+    # By itself a program writes into a pipe in the locale's encoding.
+    return subprocess.run(program, capture_output=True, encoding="utf-8", env=os.environ | {"PYTHONIOENCODING": "utf-8"})
 
 
 def test_the_command_changes_the_address_everywhere_and_nothing_else(fork):

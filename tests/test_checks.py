@@ -3,11 +3,12 @@
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from physnets.checks import gradient_error, what_you_should_see
+from physnets.checks import expect, gradient_error, what_you_should_see
 
 A = np.array([[2.0, -1.0, 0.5], [0.3, 1.5, 4.0]])
 
@@ -112,7 +113,7 @@ def test_the_number_of_arrays_is_checked(parameters, gradients):
 
 @pytest.mark.parametrize("step", [0, -1e-5, np.nan, np.inf])
 def test_the_step_is_checked(parameters, gradients, step):
-    with pytest.raises(ValueError, match=rf"^the step is {step}, expected a positive number\.$"):
+    with pytest.raises(ValueError, match=rf"^the step is {step}, expected a (positive number|finite number from 0 to 1)\.$"):
         gradient_error(quadratic, parameters, gradients, step)
 
 
@@ -123,7 +124,7 @@ def test_single_precision_is_refused(parameters, gradients, kind):
 
 
 def test_an_empty_array_is_refused(parameters, gradients):
-    with pytest.raises(ValueError, match=r"^parameter array 1 has shape \(0,\), expected at least one entry\.$"):
+    with pytest.raises(ValueError, match=r"^the shape of parameter array 1 is \(0,\), expected at least one number with no length 0\.$"):
         gradient_error(quadratic, [parameters[0], np.zeros(0)], [gradients[0], np.zeros(0)])
 
 
@@ -134,10 +135,9 @@ def test_the_shape_of_a_gradient_is_checked(parameters, gradients):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_refused(parameters, gradients, bad):
-    message = r"^parameter array 1 or its gradient has values that are not finite, expected finite numbers only\.$"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"^found {bad} in parameter array 1, expected finite numbers only;"):
         gradient_error(quadratic, [parameters[0], np.array(bad)], gradients)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"^found {bad} in gradient 1, expected finite numbers only;"):
         gradient_error(quadratic, parameters, [gradients[0], np.array(bad)])
 
 
@@ -147,8 +147,39 @@ def test_a_cost_that_is_not_one_number_is_refused(parameters, gradients):
 
 
 def test_a_cost_that_is_not_finite_is_refused_also_for_a_later_array(parameters, gradients):
-    with pytest.raises(ValueError, match=r"^the cost is not finite within 1e-05 of the parameters, expected a finite number\.$"):
+    with pytest.raises(ValueError, match=r"^the cost is not finite within a step of the parameters, expected a finite number\.$"):
         gradient_error(lambda theta: quadratic(theta) if theta[1] == 0.7 else np.nan, parameters, gradients)
+
+
+@pytest.mark.parametrize("kind", [np.float32, lambda cost: float(np.float32(cost))])
+def test_a_cost_in_single_precision_is_refused_also_as_a_python_float(parameters, gradients, kind):
+    with pytest.raises(
+        ValueError, match=r"^the cost (is float32|takes values of single precision only), expected (double precision, )?float64"
+    ):
+        gradient_error(lambda theta: kind(quadratic(theta)), parameters, gradients)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6, 1e12, 1e30])
+def test_the_step_follows_the_size_of_a_parameter(size):
+    # The truncation error is a third of (step / size)**2, the rounding error of the cost about 1e-16 / step.
+    limit = 1e-9 if size >= 1 else (1e-5 / size) ** 2
+    assert gradient_error(lambda theta: np.sum(theta[0] ** 3), [np.array([size])], [np.array([3 * size**2])]) < limit
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_huge_and_tiny_derivatives_are_compared_all_the_same(scale):
+    theta, gradient = [np.array([1.0, 2.0])], np.array([scale, 3 * scale])
+    right = gradient_error(lambda theta: scale * (theta[0] @ [1.0, 3.0]), theta, [gradient])
+    wrong = gradient_error(lambda theta: scale * (theta[0] @ [1.0, 3.0]), theta, [2 * gradient])
+    assert right < 1e-9 and wrong == pytest.approx(1)
+
+
+@pytest.mark.parametrize("answer", [pd.Series([1, 2], index=[5, 3], dtype="Int64"), [1 + 0j, 2], (1, 2.0)])
+def test_a_right_answer_of_another_type_is_right(answer):
+    expect("x", answer, [1.0, 2.0])
+    expect("nothing", [], [])
+    with pytest.raises(AssertionError, match=r"^x: found 2 at index 1, expected 3\.$"):
+        expect("x", answer, [1, 3])
 
 
 @pytest.fixture
@@ -216,11 +247,15 @@ def test_the_table_raises_exactly_when_a_value_is_outside(values, band):
     ("rows", "message"),
     [
         ([], r"^the table has no rows, expected at least one result\.$"),
-        ([("|E|", 1, 0, 2)], r"^the quantity '\|E\|' contains a '\|', which would break the table; expected a text without one\.$"),
-        ([("E", [], 0, 2)], r"^'E' has no value, expected at least one number\.$"),
-        ([("E", 1, 2, 0)], r"^the band of 'E' is 2 to 0, expected two finite numbers, the lower one first\.$"),
-        ([("E", 1, np.nan, 2)], r"^the band of 'E' is nan to 2, expected two finite"),
-        ([("E", 1, 0, np.inf)], r"^the band of 'E' is 0 to inf, expected two finite"),
+        ([("|E|", 1, 0, 2)], r"^what was measured is '\|E\|', expected a text without a '\|', which would break the table\.$"),
+        ([("E", [], 0, 2)], r"^the shape of the value of 'E' is \(0,\), expected at least one number with no length 0\.$"),
+        ([("E", 1, 2, 0)], r"^the band of 'E' is 2 to 0, expected the lower end first\.$"),
+        ([("E", 1, np.nan, 2)], r"^the lower end of 'E' is nan, expected a finite number\.$"),
+        ([("E", 1, 0, np.inf)], r"^the upper end of 'E' is inf, expected a finite number\.$"),
+        (
+            [("E", 0.5, 0)],
+            r"^a row of the table is \('E', 0\.5, 0\), expected four things: what was measured, its value, lowest and highest\.$",
+        ),
         ([("E", 1, 0, 2), ("F", 1, 2, 0)], r"^the band of 'F' is 2 to 0"),
     ],
 )
@@ -228,3 +263,18 @@ def test_a_table_that_cannot_be_written_is_refused(shown, rows, message):
     with pytest.raises(ValueError, match=message):
         what_you_should_see(rows)
     assert not shown
+
+
+@pytest.mark.parametrize(
+    ("got", "message"),
+    [
+        (None, "the slopes: found None, expected an array of shape (2,); no answer yet."),
+        ("half", "the slopes: found the type str, expected an array of shape (2,)."),
+        ([1.0], "the slopes: found the shape (1,), expected (2,)."),
+        ([1.0, 2.5], "the slopes: found 2.5 at index 1, expected 2."),
+    ],
+)
+def test_a_wrong_answer_is_named_in_a_sentence_that_suits_one_quantity_and_several(got, message):
+    with pytest.raises(AssertionError) as caught:
+        expect("the slopes", got, [1.0, 2.0])
+    assert str(caught.value) == message

@@ -20,13 +20,14 @@ from tools.run_notebooks import run
 ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 8  # seconds, for the hung and the dead kernel below
 
-IMPORTS, ENERGY, FIGURE, BAND, NOISE = range(5)
+IMPORTS, ENERGY, FIGURE, BAND, NOISE, COUNT = range(6)
 CELLS = [
-    "import sys\n\nimport matplotlib.pyplot as plt\n\nfrom physnets.checks import what_you_should_see",
-    'print("lowest energy 0.1234 of 5 levels")\nprint("loading", file=sys.stderr)',
+    "import matplotlib.pyplot as plt\nfrom tqdm import tqdm\n\nfrom physnets.checks import what_you_should_see",
+    'print("lowest energy 0.1234 of 5 levels")\nfor _ in tqdm(range(3), desc="loading"):\n    pass',
     "fig, ax = plt.subplots()\nax.plot([0, 1], [0, 1]);",
     'what_you_should_see([("accuracy", 0.975, 0.9, 1.0)])',
     'print("trained to 0.7312")',
+    "count = 5",
 ]
 
 
@@ -55,10 +56,12 @@ def in_source(cell: int, old: str, new: str):
     return fault
 
 
+USAGE_ERROR = "from IPython.core.error import UsageError\nraise UsageError"
+
 # Each changes one cell: its number, and how.
 HARMLESS = {
     "last_digit": (ENERGY, in_output(ENERGY, "0.1234", "0.1235")),
-    "stderr": (ENERGY, in_source(ENERGY, "loading", "loading again")),
+    "another_progress_bar": (ENERGY, in_source(ENERGY, 'range(3), desc="loading"', "range(5)")),
     "value_within_band": (BAND, in_output(BAND, "0.975", "0.942")),
     "value_that_may_vary": (NOISE, in_output(NOISE, "0.7312", "0.6999")),
 }
@@ -75,6 +78,15 @@ FAULTS = {
     "value_out_of_band": (BAND, in_source(BAND, "0.975", "0.875")),
     "another_band": (BAND, in_output(BAND, "0.9 to 1", "0.8 to 1")),
     "words_around_a_varying_value": (NOISE, in_output(NOISE, "trained to", "stuck at")),
+    "stderr_of_a_library": (
+        IMPORTS,
+        in_source(IMPORTS, "import matplotlib", 'import os; os.write(2, b"E0000 failed\\n")\nimport matplotlib'),
+    ),
+    "warning": (FIGURE, in_source(FIGURE, "ax.plot", 'import warnings; warnings.warn("careful")\nax.plot')),
+    "unknown_magic": (COUNT, in_source(COUNT, "count", "%this_magic_does_not_exist\ncount")),
+    "unknown_cell_magic": (COUNT, in_source(COUNT, "count", "%%nosuch\ncount")),
+    "usage_error": (COUNT, in_source(COUNT, "count", f"{USAGE_ERROR}\ncount")),
+    "usage_error_without_a_word": (COUNT, in_source(COUNT, "count", f"import io, sys\nsys.stderr = io.StringIO()\n{USAGE_ERROR}\ncount")),
 }
 
 
@@ -146,6 +158,9 @@ def test_says_why(verdicts):
     assert "0.1236" in said(verdicts, "number") and "0.1234" in said(verdicts, "number")
     assert "outside the expected band: accuracy is 0.875, expected 0.9 to 1" in said(verdicts, "value_out_of_band")
     assert f"Timeout of {CELL_TIMEOUT} seconds exceeded" in said(verdicts, "endless_loop")
+    assert "E0000 failed" in said(verdicts, "stderr_of_a_library")
+    assert "`%this_magic_does_not_exist` not found" in said(verdicts, "unknown_magic")
+    assert "without a traceback" in said(verdicts, "usage_error_without_a_word")
     assert "Timeout" in said(verdicts, "dead_kernel") or "dead" in said(verdicts, "dead_kernel")
 
 

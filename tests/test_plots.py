@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import seaborn as sns
 from matplotlib.axes import Axes
+from PIL import Image
 
 from physnets import plots
 
@@ -105,9 +106,9 @@ def test_the_heatmap_leaves_cells_blank_that_are_not_finite(table, odd_one):
     ("bad", "message"),
     [
         (np.eye(2), r"^the table is a ndarray, expected a pandas DataFrame with the axis values as index and columns\.$"),
-        (pd.DataFrame(), r"^the table has shape \(0, 0\), expected at least one row and one column\.$"),
-        (pd.DataFrame({"a": []}), r"^the table has shape \(0, 1\), expected at least one row"),
-        (pd.DataFrame({"a": [1.0], "b": ["x"]}), r"^the table holds something else than numbers, expected numbers only\.$"),
+        (pd.DataFrame(), r"^the shape of the table is \(0, 0\), expected at least one number with no length 0\.$"),
+        (pd.DataFrame({"a": []}), r"^the shape of the table is \(0, 1\), expected at least one number"),
+        (pd.DataFrame({"a": [1.0], "b": ["x"]}), r"^found the text 'x' at row 0 of the column 'b' in the table, expected numbers:"),
         (pd.DataFrame([[np.nan, np.inf]]), r"^the table holds no finite number, expected at least one\.$"),
     ],
 )
@@ -137,17 +138,17 @@ def test_learning_curves_draw_where_they_are_told_and_on_the_scale_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("history", "shapes"),
+    ("history", "message"),
     [
-        ({}, "{}"),
-        ({"loss": []}, "{'loss': (0,)}"),
-        ({"loss": [[1.0, 2.0]]}, "{'loss': (1, 2)}"),
-        ({"loss": 1.0}, "{'loss': ()}"),
-        ({"loss": [1.0, 2.0], "val_loss": [1.0]}, "{'loss': (2,), 'val_loss': (1,)}"),
+        ({}, "the lengths of the series are [], expected at least one series, all of one length."),
+        ({"loss": []}, "the shape of the series 'loss' is (0,), expected (epochs,) with no length 0."),
+        ({"loss": [[1.0, 2.0]]}, "the shape of the series 'loss' is (1, 2), expected (epochs,)."),
+        ({"loss": 1.0}, "the shape of the series 'loss' is (), expected (epochs,)."),
+        ({"loss": [1.0, 2.0], "val_loss": [1.0]}, "the lengths of the series are [2, 1], expected at least one series, all of one length."),
+        ([1.0, 2.0], "the type of the history is list, expected the series by name: fit(...).history."),
     ],
 )
-def test_series_that_cannot_be_drawn_are_refused(history, shapes):
-    message = f"the series have shapes {shapes}, expected at least one series, all of the shape (epochs,) with epochs >= 1."
+def test_series_that_cannot_be_drawn_are_refused(history, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         plots.learning_curves(history, ylabel="loss")
     assert not plt.get_fignums()
@@ -159,7 +160,7 @@ def test_an_unknown_scale_is_refused():
 
 
 def test_image_grid_draws_the_images_in_order_on_one_scale():
-    images = np.arange(7.0 * 4 * 3).reshape(7, 4, 3)
+    images = np.arange(7.0 * 4 * 5).reshape(7, 4, 5)
     axes = plots.image_grid(images, titles=range(7), columns=3)
     assert axes.shape == (7,)
     for number, ax in enumerate(axes):
@@ -173,6 +174,17 @@ def test_image_grid_draws_the_images_in_order_on_one_scale():
     # The last row has room for two more; they are not shown.
     assert len(axes[0].figure.axes) == 9
     assert not any(ax.axison for ax in axes[0].figure.axes)
+
+
+@pytest.mark.parametrize("titles", [pd.Series(["first", "second"], index=[1, 0]), iter(["first", "second"])])
+def test_image_grid_gives_the_titles_in_their_order(titles):
+    assert [ax.get_title() for ax in plots.image_grid(np.zeros((2, 2, 2)), titles)] == ["first", "second"]
+
+
+def test_image_grid_draws_a_list_of_pictures():
+    (ax,) = plots.image_grid([Image.new("RGB", (5, 4), "red")])
+    np.testing.assert_array_equal(ax.images[0].get_array(), np.broadcast_to(np.uint8([255, 0, 0]), (4, 5, 3)))
+    assert len(plots.image_grid(np.zeros((10, 3, 3)))) == 10  # kernels of three by three are no picture in colour
 
 
 def test_image_grid_needs_no_more_columns_than_images():
@@ -192,14 +204,20 @@ def test_image_grid_draws_colours(kind):
 @pytest.mark.parametrize(
     ("images", "rest", "message"),
     [
-        (np.zeros((2, 2)), {}, "the images have shape (2, 2), expected (n, height, width) or (n, height, width, 3) with n >= 1."),
-        (np.zeros((0, 2, 2)), {}, "the images have shape (0, 2, 2), expected (n, height, width) or"),
-        (np.zeros((2, 4, 4, 1)), {}, "the images have shape (2, 4, 4, 1), expected (n, height, width) or"),
-        (np.full((1, 2, 2), np.nan), {}, "the images have values that are not finite, expected finite numbers only."),
+        (np.zeros((2, 2)), {}, "the shape of the images is (2, 2), expected (n, height, width) or (n, height, width, 3)."),
+        (np.zeros((0, 2, 2)), {}, "the shape of the images is (0, 2, 2), expected (n, height, width) or"),
+        (np.zeros((2, 4, 4, 1)), {}, "the shape of the images is (2, 4, 4, 1), expected (n, height, width) or"),
+        (np.full((1, 2, 2), np.nan), {}, "found nan at position (0, 0, 0) in the images, expected finite numbers only;"),
+        (
+            np.zeros((32, 32, 3)),
+            {},
+            "the shape of the images is (32, 32, 3), which is one picture in colour; expected several, or a list: [picture].",
+        ),
+        (np.zeros((2, 2, 2)), {"titles": {0: "one", 1: "two"}}, "the type of the titles is dict, expected a list."),
         (np.full((1, 2, 2, 3), 255.0), {}, "the colours go from 255 to 255, expected 0 to 1, or uint8."),
         (np.full((1, 2, 2, 3), -0.5), {}, "the colours go from -0.5 to -0.5, expected 0 to 1, or uint8."),
         (np.zeros((2, 2, 2)), {"titles": ["one"]}, "1 titles for 2 images given, expected one title an image."),
-        (np.zeros((2, 2, 2)), {"columns": 0}, "columns is 0, expected 1 or more."),
+        (np.zeros((2, 2, 2)), {"columns": 0}, "the number of columns is 0, expected a whole number, 1 or more."),
     ],
 )
 def test_images_that_cannot_be_drawn_are_refused(images, rest, message):

@@ -1,7 +1,7 @@
-"""Train the networks of a grid one after another and as one program, and roll out a forecast, side by side in one run.
+"""Time the trainings of the course as a plain loop does them and as its engine does, side by side in one run.
 
-    python tools/bench.py                                            about eight minutes; the table goes into the book
-    python tools/bench.py --values 2 --epochs 1 --output table.md    a short trial
+    python tools/bench.py                                      about ten minutes; the table goes into the book
+    python tools/bench.py --short --output table.md            a short trial
 
 The seconds belong to one machine, and to an idle one; the ratios between them carry over to others.
 """
@@ -10,10 +10,10 @@ import argparse
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from importlib.metadata import version
-from math import prod
 from pathlib import Path
 from platform import python_version
 
@@ -23,17 +23,18 @@ import numpy as np
 import pandas as pd
 from keras import layers
 from scipy.special import softmax
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import ParameterGrid, train_test_split
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from physnets.data import load_digits
-from physnets.grid import train_members
-from physnets.sequences import roll_out
+from physnets.data import load_digits, load_prices
+from physnets.images import load_mnist
+from physnets.sequences import roll_out, split_windows
+from physnets.training import train_members
 
 TABLE = Path(__file__).resolve().parent.parent / "book" / "bench.md"
 CORES = joblib.cpu_count()
-LEARNED = 0.5  # accuracy; guessing gives 0.1
+LOOPED = 4  # of the trainings are timed in the plain loop, which would take half an hour for all of them
 
 Data = tuple[np.ndarray, np.ndarray]
 
@@ -89,44 +90,97 @@ def numpy_grid(points: np.ndarray, *data_and_epochs) -> np.ndarray:
     return np.concatenate([result.result() for result in results])
 
 
-def dense(**options) -> list:
-    return [
-        keras.Input((64,)),
-        layers.Dense(100, "sigmoid", **options),
-        layers.Dense(50, "sigmoid", **options),
-        layers.Dense(10, **options),
+@dataclass(frozen=True)
+class Comparison:
+    """Members of one Keras network, to be trained by `fit` and by the engine with the same epochs and batches."""
+
+    name: str
+    network: list[Callable]
+    data: Data
+    members: pd.DataFrame
+    epochs: int
+    batch_size: int
+    optimizer: str = "adam"
+    loss: str = "mse"
+    jit: bool = False
+
+    def build(self, jit: bool = False, eta: float | None = None, lmbd: float = 0.0) -> keras.Model:
+        """The compiled network; a penalty is a regulariser of its layers."""
+        model = keras.Sequential([keras.Input(self.data[0].shape[1:]), *(layer() for layer in self.network)])
+        for layer in model.layers if lmbd else []:
+            if hasattr(layer, "kernel"):
+                layer.kernel.regularizer = keras.regularizers.L2(lmbd / 2)
+        optimizer = keras.optimizers.get(self.optimizer)
+        if eta is not None:
+            optimizer.learning_rate = eta
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if self.loss == "crossentropy" else self.loss
+        model.compile(optimizer, loss, metrics=["accuracy"] if self.loss == "crossentropy" else None, jit_compile=jit)
+        return model
+
+    @property
+    def looped(self) -> np.ndarray:
+        """The members that are trained by `fit` too."""
+        return np.linspace(0, len(self.members) - 1, min(LOOPED, len(self.members))).astype(int)
+
+    def by_fit(self) -> tuple[float, float]:
+        """Seconds that all members would take in a loop, from those that are trained, and the median of their last losses."""
+        losses, start = [], time.perf_counter()
+        for member in tqdm(self.members.iloc[self.looped].to_dict("records"), desc=f"{self.name}, fit"):
+            keras.utils.set_random_seed(member.pop("seed"))
+            model = self.build(**member)
+            history = model.fit(*self.data, epochs=self.epochs, batch_size=self.batch_size, verbose=0).history
+            losses.append(history["loss"][-1])
+        return (time.perf_counter() - start) * len(self.members) / len(losses), np.nanmedian(losses)
+
+    def by_engine(self) -> tuple[float, float]:
+        """Seconds that all members take, and the median of the last losses of those that are trained by `fit` too."""
+        start = time.perf_counter()
+        trained = train_members(partial(self.build, self.jit), self.data, self.members, epochs=self.epochs, batch_size=self.batch_size)
+        return time.perf_counter() - start, np.nanmedian(trained.history["loss"][self.looped, -1])
+
+
+def starts(number: int) -> pd.DataFrame:
+    return pd.DataFrame({"seed": range(number)})
+
+
+def comparisons(digits: Data, short: bool) -> list[Comparison]:
+    """Each network with the data it has in the lectures."""
+    images, labels = digits
+    flat = images.reshape(len(images), 64)
+    prices = split_windows(np.log(load_prices()["MSFT"]), 7).train
+    prices = prices[0].astype("float32"), prices[1][:, 0].astype("float32")
+    mnist, of_mnist = load_mnist()
+    mnist = mnist[:4000, ..., np.newaxis].astype("float32") / 255, of_mnist[:4000]
+    values = np.logspace(-5, 1, 2 if short else 7)
+    grid = pd.DataFrame(ParameterGrid({"eta": values, "lmbd": values, "seed": [0]}))
+    digit, twenty = {"optimizer": "sgd", "loss": "crossentropy"}, starts(2 if short else 20)
+
+    def sigmoids(*sizes):
+        return [*(partial(layers.Dense, size, "sigmoid") for size in sizes), partial(layers.Dense, 10)]
+
+    def convolution(filters, size, units):
+        convolve, last = partial(layers.Conv2D, filters, 3, activation="relu"), partial(layers.Dense, 10)
+        return [convolve, partial(layers.MaxPooling2D, 2), layers.Flatten, partial(layers.Dense, units, "relu"), last]
+
+    normalised = [
+        layer for _ in range(6) for layer in (partial(layers.Dense, 50), layers.BatchNormalization, partial(layers.Activation, "sigmoid"))
     ]
-
-
-def convolutional(**options) -> list:
-    return [
-        keras.Input((8, 8, 1)),
-        layers.Conv2D(10, 3, activation="relu", **options),
-        layers.MaxPooling2D(2),
-        layers.Flatten(),
-        layers.Dense(50, "relu", **options),
-        layers.Dense(10, **options),
+    one, pool, relu = partial(layers.Dense, 1), partial(layers.MaxPooling1D, 2), partial(layers.Conv1D, 64, 3, activation="relu")
+    dropped = [partial(layers.Dense, 200, "relu"), partial(layers.Dropout, 0.5), partial(layers.Dense, 10)]
+    found = [
+        Comparison("keras-dense-grid", sigmoids(100, 50), (flat, labels), grid, 100, 100, **digit, jit=True),
+        Comparison("keras-cnn-grid", convolution(10, 3, 50), (images[..., np.newaxis], labels), grid, 100, 100, **digit, jit=True),
+        Comparison("lstm-starts", [partial(layers.LSTM, 32), one], prices, twenty, 20, 32, jit=True),
+        Comparison("gru-starts", [partial(layers.GRU, 32), one], prices, twenty, 20, 32, jit=True),
+        Comparison("simplernn-starts", [partial(layers.SimpleRNN, 32), one], prices, twenty, 20, 32),
+        Comparison("conv1d-starts", [relu, pool, layers.Flatten, one], prices, twenty, 20, 32),
+        Comparison("batchnorm-starts", [*normalised, partial(layers.Dense, 10)], (flat, labels), twenty, 20, 32, **digit, jit=True),
+        Comparison("dropout-starts", dropped, (flat, labels), twenty, 20, 32, **digit),
+        Comparison("mnist-cnn-starts", convolution(16, 3, 64), mnist, starts(2 if short else 5), 3, 100, loss="crossentropy"),
     ]
-
-
-def keras_loop(architecture: Callable, points: np.ndarray, train: Data, validation: Data, epochs: int) -> np.ndarray:
-    """Build, fit and evaluate one model after another, as one does without further thought."""
-    accuracies = []
-    for eta, lmbd in tqdm(points, desc=f"Keras, {architecture.__name__}"):
-        model = keras.Sequential(architecture(kernel_regularizer=keras.regularizers.L2(lmbd / 2)))
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.SGD(eta), loss, metrics=["accuracy"])
-        model.fit(*train, epochs=epochs, batch_size=100, verbose=0)
-        cost, accuracy = model.evaluate(*validation, verbose=0)
-        accuracies.append(accuracy if np.isfinite(cost) else np.nan)
-    return np.array(accuracies)
-
-
-def keras_grid(architecture: Callable, points: np.ndarray, train: Data, validation: Data, epochs: int) -> np.ndarray:
-    """All models at once."""
-    table = pd.DataFrame(points, columns=["eta", "lmbd"])
-    grid = train_members(keras.Sequential(architecture()), train, validation, table, epochs=epochs, batch_size=100, seed=0)
-    return grid.members["validation accuracy"].to_numpy()
+    if short:
+        found = [Comparison(**(vars(comparison) | {"epochs": 1})) for comparison in found]
+    return found
 
 
 def predict_loop(model: keras.Model, window: np.ndarray, steps: int) -> np.ndarray:
@@ -136,12 +190,6 @@ def predict_loop(model: keras.Model, window: np.ndarray, steps: int) -> np.ndarr
         values.append(model.predict(window, verbose=0))
         window = np.concatenate([window[:, 1:], values[-1][:, np.newaxis]], axis=1)
     return np.stack(values, axis=1)
-
-
-def multiply_adds(architecture: Callable) -> int:
-    """Multiplications, each with its addition, that one sample takes on its way forward; a convolution repeats its kernel over the image."""
-    weighted = [layer for layer in keras.Sequential(architecture()).layers if layer.weights]
-    return sum(layer.kernel.shape.num_elements() * prod(layer.output.shape[1:-1]) for layer in weighted)
 
 
 def timed(function: Callable, *arguments) -> tuple[float, np.ndarray]:
@@ -157,66 +205,41 @@ def peak() -> float:
     return 2 * 2000**3 / min(timed(np.matmul, matrix, matrix)[0] for _ in range(10))
 
 
-def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Of the two heatmaps, over the cells that are finite in both."""
-    finite = np.isfinite(first) & np.isfinite(second)
-    with np.errstate(invalid="ignore"):  # of a constant heatmap it is NaN
-        return np.corrcoef(first[finite], second[finite])[0, 1]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--values", type=int, default=7, help="learning rates, and as many penalties, from 1e-5 to 10 (default: 7)")
-    parser.add_argument("--epochs", type=int, default=100, help="default: 100")
+    parser.add_argument("--short", action="store_true", help="few members and one epoch of each")
     parser.add_argument("--output", type=Path, default=TABLE, help="the file for the table (default: the book's)")
     options = parser.parse_args()
 
-    values = np.logspace(-5, 1, options.values)
-    points = np.array([(eta, lmbd) for eta in values for lmbd in values])
     images, labels = load_digits()
-    X, X_validation, t, t_validation = train_test_split(images.astype("float32"), labels, test_size=0.2, stratify=labels, random_state=0)
-
-    def data(*shape: int) -> tuple[Data, Data]:
-        return (X.reshape(-1, *shape), t), (X_validation.reshape(-1, *shape), t_validation)
-
-    comparisons = [
-        ("numpy-grid", numpy_loop, numpy_grid, data(64), 64 * 50 + 50 * 10),
-        ("keras-dense-grid", partial(keras_loop, dense), partial(keras_grid, dense), data(64), multiply_adds(dense)),
-        (
-            "keras-cnn-grid",
-            partial(keras_loop, convolutional),
-            partial(keras_grid, convolutional),
-            data(8, 8, 1),
-            multiply_adds(convolutional),
-        ),
-    ]
-    highest = peak()
+    X, X_judged, t, t_judged = train_test_split(images.astype("float32") / 16, labels, test_size=0.2, stratify=labels, random_state=0)
     lines = [
         f"Measured on {date.today():%Y-%m-%d} with Python {python_version()}, "
         + ", ".join(f"{name} {version(name.lower())}" for name in ("NumPy", "TensorFlow", "Keras"))
-        + f" on {CORES} processor cores, whose best product of large float32 matrices ran at {highest / 1e9:.0f} GFLOP/s:"
-        f" {len(points)} networks, {options.epochs} epochs.",
+        + f" on {CORES} processor cores, whose best product of large float32 matrices ran at {peak() / 1e9:.0f} GFLOP/s.",
         "",
-        "| Comparison | Ratio | Time (s) | Best accuracy | Correlation | Cells | Share of the peak |",
+        "| Comparison | Members | Epochs | Batch | Ratio | Time (s) | Median of the last losses |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, loop, grid, parts, products in comparisons:
-        # Backward takes about twice the products of forward; each is a multiplication and an addition.
-        operations = 2 * 3 * products * len(points) * len(X) * options.epochs
-        (slow, one_by_one), (fast, together) = (timed(program, points, *parts, options.epochs) for program in (loop, grid))
-        best = [np.nanmax(accuracies) for accuracies in (one_by_one, together)]
-        finite = np.isfinite(one_by_one) & np.isfinite(together)
-        cells = f"{finite.sum()}, {(np.minimum(one_by_one, together) > LEARNED).sum()} learned"
-        shares = [operations / seconds / highest for seconds in (slow, fast)]
+
+    def note(name: str, members: int, epochs: int, batch: int, slow: float, fast: float, results: tuple[float, float]) -> None:
         print(f"{name} ratio={slow / fast:.1f}", flush=True)
-        lines.append(
-            f"| {name} | {slow / fast:.1f} | {slow:.1f} → {fast:.1f} | {best[0]:.3f} → {best[1]:.3f} | {correlation(one_by_one, together):.3f} "
-            f"| {cells} | {shares[0]:.2%} → {shares[1]:.2%} |"
-        )
+        shown = " → ".join(f"{value:.4g}" for value in results)
+        lines.append(f"| {name} | {members} | {epochs} | {batch} | {slow / fast:.1f} | {slow:.1f} → {fast:.1f} | {shown} |")
+
+    values, epochs = np.logspace(-5, 1, 2 if options.short else 7), 1 if options.short else 100
+    points = np.array([(eta, lmbd) for eta in values for lmbd in values])
+    arguments = points, (X.reshape(-1, 64), t), (X_judged.reshape(-1, 64), t_judged), epochs
+    (slow, one_by_one), (fast, together) = (timed(program, *arguments) for program in (numpy_loop, numpy_grid))
+    note("numpy-grid", len(points), epochs, 32, slow, fast, (np.nanmedian(one_by_one), np.nanmedian(together)))
+    for one in comparisons((X, t), options.short):
+        (slow, by_fit), (fast, by_engine) = one.by_fit(), one.by_engine()
+        note(one.name, len(one.members), one.epochs, one.batch_size, slow, fast, (by_fit, by_engine))
+
     # Week 9's simple recurrent network. Both ways have made one short forecast before, so neither compiles while the clock runs.
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((2, 1)), layers.SimpleRNN(200), layers.Dense(1)])
-    start, steps = np.ones((1, 2, 1), "float32"), 2 * options.epochs
+    start, steps = np.ones((1, 2, 1), "float32"), 2 if options.short else 200
     predict_loop(model, start, 2), roll_out(model, start, 2)
     (slow, step_by_step), (fast, compiled) = (timed(forecast, model, start, steps) for forecast in (predict_loop, roll_out))
     difference = np.abs(step_by_step - compiled).max()

@@ -1,13 +1,13 @@
-"""Run notebooks from their first cell to their last and store clean outputs: no timings, no stderr, no kernel details.
+"""Run notebooks from their first cell to their last and store clean outputs: no timings, no progress bars, no kernel details.
 
     python tools/run_notebooks.py                       all lectures and the solved exercises
     python tools/run_notebooks.py notebooks/week01*     some of them
 
-A notebook that fails stays as it was.
+A notebook that fails stays as it was; so does one that writes to stderr what is not expected there and every reader would see.
 """
 
 import argparse
-import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,13 +17,30 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
-# The lectures' matrices are small: a second thread only waits, and next to another busy program it waits long.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# What a lecture may write to stderr, a line each, and why.
+EXPECTED = re.compile(
+    r"[^|]*\d+%\|[^|]*\| \S+/\S+ \[[^]]*\]\s*"  # tqdm's progress bars: they are there to be seen
+    r"|Downloading file '.*|Failed to download '.*|physnets: .*"  # pooch's and our own report of a download: the network decides
+)
+
+
+class UnexpectedStderrError(Exception):
+    """A cell wrote to stderr."""
+
+
+def unexpected_stderr(outputs: list[nbformat.NotebookNode]) -> str:
+    """What a cell's outputs have on stderr, without progress bars and reports of downloads."""
+    written = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    return "\n".join(line for line in re.split(r"[\r\n]+", written) if line.strip() and not EXPECTED.fullmatch(line))
 
 
 def run(path: Path) -> None:
-    """Execute one notebook in its own folder and replace the file in one step once all cells have passed."""
+    """Execute one notebook in its own folder and replace the file in one step once all cells have passed.
+
+    Raises:
+        UnexpectedStderrError: a cell wrote something unexpected to stderr.
+    """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
@@ -34,8 +51,10 @@ def run(path: Path) -> None:
         resources={"metadata": {"path": path.parent}},
     )
     client.execute()
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
+            if text := unexpected_stderr(cell.outputs):
+                raise UnexpectedStderrError(f"cell {number} wrote to stderr, where only progress bars and downloads are expected:\n{text}")
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     # The kernel reports its own Python version here, which says nothing about the lecture.
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
@@ -57,6 +76,8 @@ def main() -> None:
             sys.exit(f"{path} is no notebook, expected Jupyter's JSON format; it is left as it was.")
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             sys.exit(f"{path} was left as it was, because a cell failed:\n{error}")
+        except UnexpectedStderrError as error:
+            sys.exit(f"{path} was left as it was: {error}")
 
 
 if __name__ == "__main__":
