@@ -137,6 +137,12 @@ def test_every_hidden_test_finds_a_wrong_answer_kept_for_it(week):
 
 
 @pytest.mark.parametrize("week", WEEKS)
+def test_the_model_answer_says_what_each_point_is_for(week):
+    (model,) = [cell for cell in source(week).cells if cell.cell_type == "markdown" and graded(cell).get("solution")]
+    assert len(re.findall(r"^- \*\*1 point\*\*: \S.+\.$", model.source, re.MULTILINE)) == graded(model)["points"]
+
+
+@pytest.mark.parametrize("week", WEEKS)
 def test_the_published_notebook_is_generated_and_shows_no_solution(week):
     path = PUBLISHED / f"{week}.ipynb"
     made = nbformat.writes(students_version(source(week)))

@@ -74,6 +74,29 @@ def test_what_a_cell_shows_comes_out(box):
     assert run(box, "1 +")["error"] == "SyntaxError: invalid syntax (line 1 of the cell)"
 
 
+def test_a_network_is_trained_within_the_limits(monkeypatch):
+    """With the threads of a machine of 64 cores, of which a program sees few: each thread takes address space, of which there is a limit."""
+    monkeypatch.setattr(sandbox, "CORES", 1)
+    source = (
+        "import os\nfrom pathlib import Path\nimport numpy as np\nimport tensorflow as tf\nimport keras\n"
+        "print(len(os.sched_getaffinity(0)))\n"
+        "tf.config.threading.set_intra_op_parallelism_threads(64)\ntf.config.threading.set_inter_op_parallelism_threads(64)\n"
+        "network = keras.Sequential([keras.layers.Input((8, 8, 1)), keras.layers.Conv2D(8, 3), keras.layers.Flatten(), keras.layers.Dense(10)])\n"
+        "network.compile('adam', keras.losses.SparseCategoricalCrossentropy(from_logits=True))\n"
+        "rng = np.random.default_rng(0)\n"
+        "history = network.fit(rng.random((1000, 8, 8, 1)), rng.integers(0, 10, 1000), epochs=3, verbose=0)\n"
+        "print(len(history.history['loss']), len(os.listdir('/proc/self/task')))"
+    )
+    made = sandbox.Sandbox(seconds=20, megabytes=2000, processes=32, trust=False)
+    try:
+        reply = run(made, source)
+    finally:
+        made.close()
+    assert "error" not in reply
+    cores, epochs, threads = map(int, reply["printed"].split())
+    assert cores == 1 and epochs == 3 and threads > 64
+
+
 STOPS = {
     "time": ("while True:\n    pass", "it took longer than 3 seconds"),
     "slow answers": (

@@ -133,7 +133,8 @@ def test_a_seed_follows_from_the_course_and_the_name():
     assert len({seeds.of(7, f"student {number}") for number in range(200)}) == 200
 
 
-def test_everybody_gets_a_notebook_and_is_graded_with_its_numbers(tmp_path):
+def test_everybody_gets_a_notebook_and_is_graded_with_its_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(exercises, "sources", lambda: [exercises.SOURCES / WEEK / f"{WEEK}.ipynb"])
     folder = tmp_path / "physics-2027"
     course.new(folder, 7, per_student=True)
     with pytest.raises(SystemExit, match=r"students.txt is not there, expected the students' names, one in each line"):

@@ -75,7 +75,9 @@ def written(week: str) -> list[Mistake]:
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     heads = list(HEAD.finditer(text))
     if len(heads) != len(re.findall("^# %%", text, re.MULTILINE)):
-        raise ValueError(f"{path.name} has a wrong answer without its head, expected '# %% ID: what is wrong', '# Section: …', '# Hint: …'.")
+        raise ValueError(
+            f"{path.name} has a wrong answer without its head, expected '# %% ID: what is wrong', '# Section: …', '# Hint: …'."
+        )
     ends = [head.start() for head in heads[1:]] + [len(text)]
     return [Mistake(**head.groupdict(), code=text[head.end() : end]) for head, end in zip(heads, ends, strict=True)]
 

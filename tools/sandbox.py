@@ -67,8 +67,10 @@ class Sandbox:
         limits = {"AS": 4 * megabytes * 2**20, "FSIZE": MAX_FILES, "CORE": 0}
         if not trust:
             limits["NPROC"] = THREADS  # counted within the walls; without them it would count all that the user runs
+        cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+        given = [str(package().parent), json.dumps(limits), json.dumps(random.sample(cores, min(CORES, len(cores))))]
         self.process = subprocess.Popen(
-            [*([] if trust else walls()), sys.executable, "-I", sandboxed.__file__, str(package().parent), json.dumps(limits)],
+            [*([] if trust else walls()), sys.executable, "-I", sandboxed.__file__, *given],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -79,8 +81,6 @@ class Sandbox:
         )
         if sys.platform == "linux":
             os.set_blocking(self.process.stdin.fileno(), False)
-            cores = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(self.process.pid, random.sample(cores, min(CORES, len(cores))))
         self.watched = time.monotonic()
         for name, data in {**fonts(), **(files or {})}.items():
             self.ask(file=name, data=base64.b64encode(data).decode())

@@ -168,16 +168,18 @@ def answer(request: dict, ipython: object, namespace: dict) -> dict:
             return {}
 
 
-def limit(limits: dict) -> None:
+def limit(limits: dict, cores: list[int]) -> None:
     import resource  # Windows has none, and no sandbox either
 
     for name, most in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
+    if cores:
+        os.sched_setaffinity(0, cores)
 
 
 def main() -> None:
-    packages, limits = sys.argv[1:]
-    limit(json.loads(limits))
+    packages, limits, cores = sys.argv[1:]
+    limit(json.loads(limits), json.loads(cores))
     # As in Jupyter, what the student writes beside the notebook can be imported.
     sys.path[:0] = ["", packages]
     # The student's print and input get other files than the two that carry the answers.

@@ -27,18 +27,26 @@ def poisson_cost(Z, T):
 # Section: Any depth, any output
 # Hint: The size is right: read once more how the force follows from the derivative of the energy.
 def forces(x, layers, mean, spread):
-    (W1, b1), (W2, _) = layers
-    A = sigmoid((x - mean) / spread @ W1 + b1)
-    return ((W2.T * A * (1 - A)) @ W1.T) / spread
+    activations = [(x - mean) / spread]
+    for W, b in layers[:-1]:
+        activations.append(sigmoid(activations[-1] @ W + b))
+    back = np.ones((len(x), 1)) @ layers[-1][0].T
+    for (W, _), A in zip(layers[-2::-1], activations[:0:-1], strict=True):
+        back = (back * A * (1 - A)) @ W.T
+    return back / spread
 
 
 # %% w02-2: multiplied by the spread
 # Section: Any depth, any output
 # Hint: The chain rule has one more link, from the coordinates to what the first layer receives: by what does it multiply the derivative?
 def forces(x, layers, mean, spread):
-    (W1, b1), (W2, _) = layers
-    A = sigmoid((x - mean) / spread @ W1 + b1)
-    return -((W2.T * A * (1 - A)) @ W1.T) * spread
+    activations = [(x - mean) / spread]
+    for W, b in layers[:-1]:
+        activations.append(sigmoid(activations[-1] @ W + b))
+    back = np.ones((len(x), 1)) @ layers[-1][0].T
+    for (W, _), A in zip(layers[-2::-1], activations[:0:-1], strict=True):
+        back = (back * A * (1 - A)) @ W.T
+    return -back * spread
 
 
 # %% w02-2: written for one hidden layer
