@@ -299,8 +299,8 @@ def test_feedback_names_exercises_and_what_is_not_yet_read(marked):
     # The model answer and the hidden tests are the instructor's.
     assert "Model answer" not in found.text and "BEGIN HIDDEN" not in found.text and "the network between its nodes" not in found.text
     graded = (folder / "autograded" / "inventive" / WEEK / f"{WEEK}.ipynb").read_text()
-    assert "Model answer" in graded and "- **1 point**: " in graded and "the network between its nodes" in graded
-    assert "1 point" not in found.text
+    assert "Model answer" in graded and "a width is named and read off" in graded and "the network between its nodes" in graded
+    assert "a width is named and read off" not in found.text
 
 
 def test_feedback_knows_the_mistake(marked):
