@@ -34,13 +34,19 @@ def test_nothing_is_written_for_the_developers_of_tensorflow():
     assert {line.split(":")[0] for line in re.split(r"[\r\n]+", result.stderr) if line} == {"training 1 network"}  # the bar
 
 
-def test_whoever_has_set_the_level_sees_what_they_asked_for():
+def test_whoever_asked_for_all_messages_gets_them():
+    result = run(PROGRAM, TF_CPP_MIN_LOG_LEVEL="0")
+    assert result.stdout == "(1, 2)\n"
+    assert re.search("^I0000 ", result.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("level", ["2", "3"])
+def test_a_level_that_another_program_has_left_behind_still_makes_no_noise_at_the_start(level):
     result = run(
-        "from physnets.start import quiet_tensorflow\nquiet_tensorflow()\nimport sys; print('tensorflow' in sys.modules)\n"
-        "import os; print(os.environ['TF_CPP_MIN_LOG_LEVEL'])",
-        TF_CPP_MIN_LOG_LEVEL="1",
+        "from physnets.start import quiet_tensorflow\nquiet_tensorflow()\nimport os, keras; print(os.environ['TF_CPP_MIN_LOG_LEVEL'])",
+        TF_CPP_MIN_LOG_LEVEL=level,
     )
-    assert (result.stdout, result.stderr) == ("False\n1\n", "")
+    assert (result.stdout, result.stderr) == (f"{level}\n", "")
 
 
 def test_warnings_and_errors_come_as_always():
