@@ -251,9 +251,8 @@ def _train_piece(build, arguments, table, data, how, update) -> list[dict]:
 
     with ThreadPoolExecutor(threads) as pool:
         compiled = pool.submit(program.compile, *own(0))
-        starts = {
-            seed: _arrays(_new(build, arguments, seed)) for seed in dict.fromkeys(seeds)
-        }  # Python's work; the compiler's goes on beside it
+        # Models are made here, in Python, while the compiler works; Keras' settings, such as its precision, belong to this thread.
+        starts = {seed: _arrays(_new(build, arguments, seed)) for seed in dict.fromkeys(seeds)}
         compiled.result()
         shares = [pool.submit(share, first) for first in range(threads)]
         try:
