@@ -179,7 +179,7 @@ def comparisons(digits: Data, short: bool) -> list[Comparison]:
         Comparison("mnist-cnn-starts", convolution(16, 3, 64), mnist, starts(2 if short else 5), 3, 100, loss="crossentropy"),
     ]
     if short:
-        found = [Comparison(**(vars(comparison) | {"epochs": 1})) for comparison in found]
+        found = [Comparison(**(vars(comparison) | {"epochs": 1, "jit": False})) for comparison in found]
     return found
 
 
@@ -207,7 +207,7 @@ def peak() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="few members and one epoch of each")
+    parser.add_argument("--short", action="store_true", help="few members and one epoch of each, without XLA")
     parser.add_argument("--output", type=Path, default=TABLE, help="the file for the table (default: the book's)")
     options = parser.parse_args()
 
