@@ -46,6 +46,12 @@ def cells(notebook: Path) -> dict[str, dict]:
     return found
 
 
+def element(name: str, asked: dict) -> str:
+    """What a cell asks for as HTML, which shows nothing, for the page's script to read."""
+    text = json.dumps(asked).replace("</", r"<\/")
+    return f'<script type="application/json" class="live-cell" data-for="{name}">{text}</script>\n'
+
+
 def _check_question(predict: dict, name: str) -> None:
     answers = predict.get("answers", [])
     if not predict.get("question") or not all(answer.get("text") and answer.get("reason") for answer in answers):
@@ -67,8 +73,7 @@ def _add_to_page(app: Sphinx, page: str, template: str, context: dict, doctree: 
     if not notebook.is_file() or not (found := cells(notebook)):
         return
     for name, asked in found.items():
-        text = json.dumps(asked).replace("</", r"<\/")
-        context["body"] += f'<script type="application/json" class="live-cell" data-for="{name}">{text}</script>\n'
+        context["body"] += element(name, asked)
     app.add_css_file("live/live.css")  # on this page only: Sphinx forgets them with the page
     for script in ("engine", "frame", "figures"):
         app.add_js_file(f"live/{script}.js")
@@ -87,13 +92,16 @@ def _list_figures(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = source[0].replace(MARK, "\n".join(lines))
 
 
-def _write_weights(app: Sphinx, exception: Exception | None) -> None:
-    if exception or app.builder.name != "html":
-        return
+def write_weights(folder: Path) -> None:
+    """Write every script of weights into the folder of the other scripts."""
     for name, arrays in weights().items():
         packed = {key: [array.shape, base64.b64encode(array.astype("<f2").tobytes()).decode()] for key, array in arrays.items()}
-        script = f"Live.receive({json.dumps(name)}, {json.dumps(packed)});\n"
-        Path(app.outdir, "_static", "live", f"{name}.js").write_text(script, encoding="utf-8")
+        (folder / f"{name}.js").write_text(f"Live.receive({json.dumps(name)}, {json.dumps(packed)});\n", encoding="utf-8")
+
+
+def _write_weights(app: Sphinx, exception: Exception | None) -> None:
+    if not exception and app.builder.name == "html":
+        write_weights(Path(app.outdir, "_static", "live"))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -25,6 +25,13 @@ const Engine = (() => {
     return { shape, data };
   };
 
+  // As data.map, several times faster.
+  const map = (data, f) => {
+    const values = new Float64Array(data.length);
+    for (let i = 0; i < data.length; i++) values[i] = f(data[i], i);
+    return values;
+  };
+
   // Each activation function, and its derivative in terms of its own value.
   const ACTIVATIONS = {
     linear: [(z) => z, () => 1],
@@ -36,9 +43,9 @@ const Engine = (() => {
 
   const softmax = ({ shape, data }) => {
     const largest = Math.max(...data);
-    const powers = data.map((z) => Math.exp(z - largest));
+    const powers = map(data, (z) => Math.exp(z - largest));
     const sum = powers.reduce((total, power) => total + power);
-    return { shape, data: powers.map((power) => power / sum) };
+    return { shape, data: map(powers, (power) => power / sum) };
   };
 
   // Pixels of the output along one side, and of the padding before the input's first.
@@ -132,7 +139,7 @@ const Engine = (() => {
     batchNorm({ gamma, beta, mean, variance }, a) {
       const scale = gamma.data.map((g, c) => g / Math.sqrt(variance.data[c] + 1e-3));
       const shift = beta.data.map((b, c) => b - mean.data[c] * scale[c]);
-      return array(a.shape, a.data.map((value, i) => value * scale[i % scale.length] + shift[i % scale.length]));
+      return array(a.shape, map(a.data, (value, i) => value * scale[i % scale.length] + shift[i % scale.length]));
     },
     maxPool({ size = 2 }, a) {
       const [height, width, channels] = a.shape;
@@ -155,7 +162,7 @@ const Engine = (() => {
     const found = [];
     for (const layer of layers) {
       const z = LAYERS[layer.kind](layer, found.at(-1) ?? input);
-      found.push(array(z.shape, z.data.map(ACTIVATIONS[layer.activation ?? "linear"][0])));
+      found.push(array(z.shape, map(z.data, ACTIVATIONS[layer.activation ?? "linear"][0])));
     }
     return found;
   };
@@ -164,12 +171,12 @@ const Engine = (() => {
   const descend = (layers, inputs, targets, eta, steps) => {
     for (let step = 0; step < steps; step++) {
       const found = activations(layers, inputs);
-      let upstream = found.at(-1).data.map((y, k) => (2 * (y - targets.data[k])) / targets.data.length);
+      let upstream = map(found.at(-1).data, (y, k) => (2 * (y - targets.data[k])) / targets.data.length);
       for (let l = layers.length - 1; l >= 0; l--) {
         const { kernel, bias, activation = "linear" } = layers[l];
         const [inwards, units] = kernel.shape;
         const derivative = ACTIVATIONS[activation][1];
-        const delta = upstream.map((value, k) => value * derivative(found[l].data[k]));
+        const delta = map(upstream, (value, k) => value * derivative(found[l].data[k]));
         const below = l ? found[l - 1].data : inputs.data;
         const samples = delta.length / units;
         upstream = new Float64Array(samples * inwards);

@@ -17,7 +17,7 @@
   const NEAREST = 0.95; // distances in units of sigma_0, as in the lecture
   const FARTHEST = 3;
   const ETA = 0.2; // largest learning rate at which gradient descent has diverged from none of 80 random settings of the sliders
-  const STEPS = 20000;
+  const STEPS = 10000;
   const COLOURS = ["#de8f05", "#029e73", "#d55e00"]; // units 1 to 3, as physnets.plots.set_style has them
 
   const line = (n) => Float64Array.from({ length: n }, (_, i) => NEAREST + ((FARTHEST - NEAREST) * i) / (n - 1));
@@ -28,7 +28,7 @@
     const [left, top, height, lowest, highest] = [44, 8, 260, -2, 3];
     const picture = svg("svg", { role: "img", class: "live-plot", "aria-label": label });
     const draw = (curves) => {
-      const width = Math.max(picture.parentElement.clientWidth, 200);
+      const width = picture.clientWidth;
       const x = (r) => left + ((r - NEAREST) / (FARTHEST - NEAREST)) * (width - left - 10);
       const y = (V) => top + ((highest - V) / (highest - lowest)) * (height - top);
       picture.setAttribute("viewBox", `0 0 ${width} ${height + 42}`);
@@ -110,7 +110,7 @@
         level.set(constant);
       };
 
-      // Gradient descent on the mean squared error at the 400 distances for fitting, for at most 10 ms of each frame.
+      // Gradient descent on the mean squared error at the 400 distances for fitting, for about 16 ms of each frame.
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       let [steps, running] = [0, false];
       const run = make("button", { type: "button" });
@@ -122,7 +122,7 @@
       const advance = () => {
         if (!running) return;
         const layers = network();
-        const until = performance.now() + 10;
+        const until = performance.now() + 16;
         do descend(layers, given, wanted, ETA, 50);
         while ((steps += 50) < STEPS && performance.now() < until);
         const [hidden, output] = layers;
@@ -359,10 +359,10 @@
           textContent:
             "One network of the plateau: ten filters of 3 × 3, pooling by 2, fifty dense units. It has seen none of these digits in its training. Choose one or draw one, and move it.",
         }),
+        make("div", { className: "live-columns" }, list.element, training.element, ...shifts.map(({ element }) => element)),
         make(
           "div",
           { className: "live-columns" },
-          make("div", {}, list.element, training.element, ...shifts.map(({ element }) => element)),
           make("figure", { className: "live-picture" }, field, make("figcaption", { textContent: "draw a digit here" }), clear),
           seen.element,
           bars,
@@ -422,8 +422,8 @@
         const image = draw(z);
         const ink = image.reduce((sum, value) => sum + value) / image.length;
         pixels(views[key].canvas, 28, 28, image);
-        const text = `|z| = ${length(z).toFixed(2)}, ink ${ink.toFixed(3)}`;
-        views[key].caption.replaceChildren(make("strong", { textContent: views[key].name }), make("br"), text);
+        const lines = [`norm ${length(z).toFixed(2)}`, `ink ${ink.toFixed(3)}`];
+        views[key].caption.replaceChildren(make("strong", { textContent: views[key].name }), ...lines.flatMap((line) => [make("br"), line]));
         return { z, image };
       };
       const showPaths = () => {
