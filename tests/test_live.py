@@ -212,7 +212,7 @@ def test_the_digits_network_is_that_of_keras(tab):
     network = build_network()
     for which, digit, down, right in [(0, 0, 0, 0), (0, 7, 1, -1), (1, 19, -1, 0), (1, 12, 0, 1)]:
         figure.get_by_label("network", exact=True).select_option(index=which)
-        figure.get_by_label("real digit").select_option(index=digit)
+        figure.get_by_label("real digit", exact=True).select_option(index=digit)
         figure.get_by_label("move down").fill(str(down))
         figure.get_by_label("move right").fill(str(right))
         found = shown(tab, name)
@@ -246,11 +246,11 @@ def test_a_drawn_digit_is_scanned_as_the_data_were_and_named(tab):
     stroke([(0.4 + 0.12 * np.cos(a), 0.4 + 0.2 * np.sin(a)) for a in angles])  # a small zero, off the centre
     found = shown(tab, name)
     image = np.array(found["input"]).reshape(8, 8)
-    assert image.max() == 16 and image[3:5, 3:5].max() <= 2  # ink around, none in the middle
+    assert image.max() >= 14 and image[3:5, 3:5].max() <= 2  # ink around, none in the middle
     assert image[0].any() and image[-1].any()  # it fills the height
     np.testing.assert_allclose(image, image[:, ::-1], atol=3)  # and is centred
     assert np.argmax(found["probabilities"]) == 0
-    assert figure.get_by_label("real digit").locator("option:checked").inner_text() == "my drawing"
+    assert figure.get_by_label("real digit", exact=True).locator("option:checked").inner_text() == "my drawing"
     figure.get_by_role("button", name="Clear the field").click()
     np.testing.assert_array_equal(shown(tab, name)["input"], live.weights()["digits_networks"]["images"][6].ravel())
 
@@ -313,10 +313,12 @@ def test_an_answer_brings_its_reason_opens_the_figure_and_is_remembered(tab, nam
 
 @needs_chromium
 def test_nothing_is_loaded_before_a_click_and_a_second_click_closes(tab):
-    loaded = "performance.getEntriesByType('resource').map(entry => entry.name.split('/').at(-1))"
-    assert sorted(tab.evaluate(loaded)) == ["engine.js", "figures.js", "frame.js"]
+    loaded = []
+    tab.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))
+    tab.reload()
+    assert loaded == ["page.html", "engine.js", "frame.js", "figures.js"]
     figure = opened(tab, "fig-w5-grid")
-    assert "digits_networks.js" in tab.evaluate(loaded) and "gan_generator.js" not in tab.evaluate(loaded)
+    assert loaded[4:] == ["digits_networks.js"]
     button = figure.locator(".live-open")
     assert button.get_attribute("aria-expanded") == "true"
     button.click()

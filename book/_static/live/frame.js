@@ -67,7 +67,10 @@ const Live = (() => {
       const { data, open } = figures[name];
       if (visible)
         opening ??= load(data).then(
-          (arrays) => (shown[name] = open(panel, arrays)),
+          (arrays) => {
+            panel.replaceChildren(); // of an earlier failure
+            shown[name] = open(panel, arrays);
+          },
           () => {
             opening = undefined; // the next click tries again
             panel.textContent = "The network's weights could not be loaded; close this and open it again.";
