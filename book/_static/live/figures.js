@@ -20,6 +20,7 @@
   const STEPS = 10000;
   const COLOURS = ["#de8f05", "#029e73", "#d55e00"]; // units 1 to 3, as physnets.plots.set_style has them
 
+  const count = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f"); // 10 000
   const line = (n) => Float64Array.from({ length: n }, (_, i) => NEAREST + ((FARTHEST - NEAREST) * i) / (n - 1));
   const lennardJones = (r) => 4 * (r ** -12 - r ** -6);
   const scaled = (r) => (r - 1.975) / 1.025;
@@ -27,8 +28,9 @@
   const curvePlot = (label) => {
     const [left, top, height, lowest, highest] = [44, 8, 260, -2, 3];
     const picture = svg("svg", { role: "img", class: "live-plot", "aria-label": label });
+    let width = 0; // in pixels of the screen, so that the letters keep their size; measured only when it may have changed, since that takes long
+    const measure = () => (width = picture.clientWidth);
     const draw = (curves) => {
-      const width = picture.clientWidth;
       const x = (r) => left + ((r - NEAREST) / (FARTHEST - NEAREST)) * (width - left - 10);
       const y = (V) => top + ((highest - V) / (highest - lowest)) * (height - top);
       picture.setAttribute("viewBox", `0 0 ${width} ${height + 42}`);
@@ -51,7 +53,7 @@
     };
     const frame = svg("rect", { x: left, y: top, height: height - top });
     const clip = svg("clipPath", { id: "live-plot-frame" }, frame);
-    return { picture, draw };
+    return { picture, measure, draw };
   };
 
   Live.figures["fig-w1-fits"] = {
@@ -78,7 +80,7 @@
         return Math.sqrt(judge.reduce((sum, r, i) => sum + (V[i] - lennardJones(r)) ** 2, 0) / judge.length);
       };
 
-      const { picture, draw } = curvePlot("Energy against distance: the Lennard-Jones curve, the network of three hidden units, and each unit's part.");
+      const { picture, measure, draw } = curvePlot("Energy against distance: the Lennard-Jones curve, the network of three hidden units, and each unit's part.");
       const result = make("p", { className: "live-result" });
       const message = make("p", { className: "live-message" });
       message.setAttribute("role", "status");
@@ -110,7 +112,7 @@
         level.set(constant);
       };
 
-      // Gradient descent on the mean squared error at the 400 distances for fitting, for about 16 ms of each frame.
+      // Gradient descent on the mean squared error at the 400 distances for fitting, for about 30 ms of each frame.
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       let [steps, running] = [0, false];
       const run = make("button", { type: "button" });
@@ -122,7 +124,7 @@
       const advance = () => {
         if (!running) return;
         const layers = network();
-        const until = performance.now() + 16;
+        const until = performance.now() + 30;
         do descend(layers, given, wanted, ETA, 50);
         while ((steps += 50) < STEPS && performance.now() < until);
         const [hidden, output] = layers;
@@ -135,13 +137,13 @@
         if (!calm || steps >= STEPS) {
           setSliders();
           show();
-          result.textContent += ` after ${steps} steps`;
+          result.textContent += ` after ${count(steps)} steps`;
         }
         if (steps < STEPS) return requestAnimationFrame(advance);
-        pause(`After ${steps} steps of gradient descent the error is ${error().toFixed(3)} ε.`);
+        pause(`After ${count(steps)} steps of gradient descent the error is ${error().toFixed(3)} ε.`);
       };
       run.onclick = () => {
-        if (running) return pause(`Paused after ${steps} steps.`);
+        if (running) return pause(`Paused after ${count(steps)} steps.`);
         if (steps >= STEPS) steps = 0;
         running = true;
         run.textContent = "Pause";
@@ -184,10 +186,13 @@
           make("fieldset", {}, make("legend", { textContent: "Output" }), level.element),
         ),
       );
-      addEventListener("resize", changed);
+      const redraw = () => {
+        if (measure()) show(); // a closed panel has no width
+      };
+      new ResizeObserver(redraw).observe(panel);
       setSliders();
       pause();
-      show();
+      redraw();
       return () => ({ units, constant, steps, error: error() });
     },
   };
@@ -359,10 +364,10 @@
           textContent:
             "One network of the plateau: ten filters of 3 × 3, pooling by 2, fifty dense units. It has seen none of these digits in its training. Choose one or draw one, and move it.",
         }),
-        make("div", { className: "live-columns" }, list.element, training.element, ...shifts.map(({ element }) => element)),
+        make("div", { className: "live-columns live-controls" }, list.element, training.element, ...shifts.map(({ element }) => element)),
         make(
           "div",
-          { className: "live-columns" },
+          { className: "live-columns live-pictures" },
           make("figure", { className: "live-picture" }, field, make("figcaption", { textContent: "draw a digit here" }), clear),
           seen.element,
           bars,
