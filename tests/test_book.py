@@ -11,6 +11,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from book import live
 from tests.conftest import CHROMIUM
 from tests.test_exercises import secret_lines
 
@@ -21,6 +22,9 @@ CHAPTERS = [chapter for part in TOC["parts"] for chapter in part["chapters"]]
 LISTED = [TOC["root"], *(page["file"] for chapter in CHAPTERS for page in (chapter, *chapter.get("sections", [])))]
 NOTEBOOKS = [page for page in LISTED if page.startswith("notebooks/")]
 LECTURES = [page for page in NOTEBOOKS if page.startswith("notebooks/week")]
+
+ASKING = {page: live.cells(ROOT / f"{page}.ipynb") for page in LECTURES}  # of each lecture, what its figures ask for
+LIVE = {name: page for page, asking in ASKING.items() for name, asked in asking.items() if "live" in asked}
 
 # What a browser fetches by itself when it shows a page, as opposed to what a reader may click.
 FETCHED = {
@@ -126,6 +130,22 @@ def test_the_interactive_figure_takes_the_place_of_its_picture_with_the_network_
         assert figure.select(".main-svg .scatterlayer .trace")
         assert figure.find("img") is None
         assert "Share" not in str(figure.select(".modebar"))  # nothing leaves for a foreign host
+
+
+def test_the_scripts_of_live_figures_are_on_their_pages_and_nowhere_else(html, pages):
+    with_scripts = {path for path, page in pages.items() if page.find("script", src=re.compile("_static/live/"))}
+    assert with_scripts == {html / f"{page}.html" for page, asking in ASKING.items() if asking}
+    for page, asking in ASKING.items():
+        placed = {tag["data-for"]: json.loads(tag.string) for tag in pages[html / f"{page}.html"].select("script.live-cell")}
+        assert placed == asking
+        assert [name for name in placed if pages[html / f"{page}.html"].find("figure", id=name) is None] == []
+
+
+def test_the_laboratory_lists_every_live_figure(html, pages):
+    page = pages[html / f"{live.LABORATORY}.html"]
+    listed = [(link["href"], link.get_text()) for link in page.select("article li a")]
+    wanted = [(f"../{LIVE[name]}.html#{name}", ASKING[LIVE[name]][name]["live"]) for name in LIVE]
+    assert listed == wanted and len(wanted) >= 3
 
 
 @pytest.mark.parametrize("lecture", NOTEBOOKS)

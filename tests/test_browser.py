@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error
 from pypdf import PdfReader
 
-from tests.test_book import LISTED
+from tests.test_book import LISTED, LIVE
 from tools import pdf, slides
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +101,68 @@ def test_no_barrier_is_found(visited, page, look):
     found = Axe().run(tab).response["violations"]
     assert [(rule["id"], node["html"][:150]) for rule in found for node in rule["nodes"]] == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture(params=["http", "file"])
+def start(request, site, html):
+    """Where the pages' addresses begin, on a server and on the disk."""
+    return site if request.param == "http" else html.as_uri()
+
+
+@pytest.fixture(scope="module")
+def alone(browser):
+    """Tabs of a browser that reaches this machine only."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), lambda route: route.abort())
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_live_figure_opens_at_once_works_from_the_keyboard_and_has_no_barrier(alone, start, name):
+    tab = alone.new_page()
+    said, asked = [], []
+    tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(f"{start}/{LIVE[name]}.html", wait_until="load")
+    tab.evaluate("MathJax.startup.promise.then(() => true)")
+    assert sorted(re.findall(r"_static/live/(\w+\.\w+)", " ".join(asked))) == ["engine.js", "figures.js", "frame.js", "live.css"]
+    part = tab.locator(f"#{name} + .live")
+    part.locator(".live-answer").first.focus()
+    # The time from the key to the drawn figure, as the page itself measures it.
+    tab.evaluate(
+        """name => {
+        const from = new Promise(done => addEventListener("keydown", () => done(performance.now()), {once: true}));
+        const look = done => Live.shown[name] ? done(performance.now()) : setTimeout(look, 5, done);
+        window.waited = Promise.all([from, new Promise(look)]).then(([first, last]) => last - first);
+    }""",
+        name,
+    )
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("waited") < 1000
+    before = tab.evaluate("name => JSON.stringify(Live.shown[name]())", name)
+    for control in part.locator(".live-panel :is(button, select, input)").all():
+        for _ in range(20):
+            if control.evaluate("control => control === document.activeElement"):
+                break
+            tab.keyboard.press("Tab")
+        assert control.evaluate("control => control === document.activeElement"), control
+        kind = control.evaluate("control => control.type")
+        tab.keyboard.press({"range": "ArrowRight", "select-one": "ArrowDown"}.get(kind, "Tab"))
+    tab.wait_for_function("([name, before]) => JSON.stringify(Live.shown[name]()) !== before", arg=[name, before])
+    for theme, width in LOOKS.values():
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.evaluate("theme => { document.documentElement.dataset.theme = theme; document.documentElement.dataset.mode = theme }", theme)
+        tab.wait_for_timeout(400)  # the theme fades its colours
+        found = Axe().run(tab).response["violations"]
+        assert [(rule["id"], node["html"][:150]) for rule in found for node in rule["nodes"]] == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.emulate_media(media="print")
+    assert not part.is_visible()
+    assert [text for text in said if not text.startswith("Got invalid theme mode")] == []
+    assert [address for address in asked if not address.startswith((start, "data:", "blob:"))] == []
+    tab.close()
 
 
 @pytest.mark.parametrize("word", ["Toeplitz", "persistence"])
