@@ -24,6 +24,7 @@ import physnets
 from tools import sandboxed
 
 ROOT = Path(__file__).resolve().parents[1]
+START = 60  # seconds that the walls and an empty program may take to stand; on a machine with nothing else to do it is half a second
 MAX_REPLY = 20_000_000  # bytes of a function's result
 MAX_SHOWN = 5_000_000  # bytes of what a cell prints and draws
 MAX_FILES = 200_000_000  # bytes that a submission may write
@@ -58,6 +59,9 @@ class Sandbox:
         processes: how many processes it may start.
         trust: run it as an ordinary program, with the limits but without the walls.
         files: files of the submission, by their path below the program's folder.
+
+    Raises:
+        StoppedError: it did not start.
     """
 
     def __init__(self, seconds: float, megabytes: int, processes: int, trust: bool, files: dict[str, bytes] | None = None) -> None:
@@ -82,17 +86,21 @@ class Sandbox:
         if sys.platform == "linux":
             os.set_blocking(self.process.stdin.fileno(), False)
         self.watched = time.monotonic()
-        for name, data in {**fonts(), **(files or {})}.items():
-            self.ask(file=name, data=base64.b64encode(data).decode())
+        try:
+            for name, data in {**fonts(), **(files or {})}.items():
+                self.ask(START, file=name, data=base64.b64encode(data).decode())
+        except StoppedError:
+            self.close()
+            raise
 
-    def ask(self, **request: object) -> dict:
-        """Send a request and wait for the answer.
+    def ask(self, seconds: float | None = None, **request: object) -> dict:
+        """Send a request and wait for the answer, as long as a cell may take or another number of seconds.
 
         Raises:
             StoppedError: there is none.
         """
         with contextlib.suppress(ValueError, RecursionError):
-            reply = json.loads(self.exchange(json.dumps(request).encode(), self.seconds, MAX_SHOWN))
+            reply = json.loads(self.exchange(json.dumps(request).encode(), self.seconds if seconds is None else seconds, MAX_SHOWN))
             if isinstance(reply, dict):
                 return reply
         raise StoppedError("the answer cannot be read")
