@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 import numpy as np
@@ -62,7 +63,7 @@ def test_each_mistake_has_a_hint_of_its_own_and_a_section(week):
         assert headings.count(known.section) == 1, f"{known.exercise}: the lecture has no section {known.section}"
         assert re.fullmatch(r".{20,250}[.?]", known.hint), known.hint
         said = mistakes.hint(week, f"{known.exercise}-check", known.what)
-        assert known.hint in said and f".ipynb#{known.section.split()[0]}" in said and known.what not in said
+        assert known.hint in said and f".ipynb#{quote(known.section.split()[0])}" in said and known.what not in said
 
 
 def test_a_wrong_answer_without_a_hint_is_named(tmp_path, monkeypatch):

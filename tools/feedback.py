@@ -19,12 +19,15 @@ from traitlets import Bool
 TAGS = bleach.ALLOWED_TAGS | {"br", "dd", "del", "div", "dl", "dt", "hr", "img", "p", "pre", "span", "sub", "sup"}
 TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"}
 PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[\w+/=]*")
+LINK = re.compile(r"https?:|mailto:|#", re.IGNORECASE)
 MODEL = "**Model answer and what the points are for.** *Students do not see this.*\n\n"
 
 
 def allowed(tag: str, name: str, value: str) -> bool:
-    """Whether an attribute may stay: the addresses of links, which bleach limits to the web and mail, and pictures that are here."""
-    return (tag, name) == ("a", "href") or (tag == "img" and (name == "alt" or (name == "src" and PICTURE.fullmatch(value) is not None)))
+    """Whether an attribute may stay: addresses on the web and of mail, places in the page, and pictures that are here."""
+    if (tag, name) == ("a", "href"):
+        return LINK.match(value) is not None
+    return tag == "img" and (name == "alt" or (name == "src" and PICTURE.fullmatch(value) is not None))
 
 
 def safe(source: str, attachments: dict | None = None) -> str:

@@ -21,7 +21,7 @@ def coincidence(n, k):
 
 # %% w01-2: the biases are forgotten
 # Section: From a neuron to a layer
-# Hint: Count once more what one unit owns: besides one number for each of its inputs there is another one.
+# Hint: Count once more what one unit owns: draw a single unit with two inputs and name each of its numbers.
 def count_parameters(sizes):
     return sum(left * right for left, right in pairwise(sizes))
 
@@ -105,7 +105,7 @@ def slopes(z):
 
 # %% w01-5: slopes instead of changes of slope
 # Section: How much can one hidden layer draw?
-# Hint: Each unit *adds* its weight to the slope from its node on; what you return are the slopes themselves.
+# Hint: What you return are the slopes of the pieces; what does *one* unit do to the slope at its node?
 def hinges(x, y):
     return y[0], np.diff(y) / np.diff(x)
 

@@ -67,7 +67,7 @@ def gradients(W1, b1, W2, b2, X, T, lmbd):
 
 # %% w02-3: the first index is summed
 # Section: Four equations
-# Hint: What the outputs are blamed for is carried back along the wrong index of the second matrix; equal sizes hide it.
+# Hint: Layers of equal size hide it; with others it shows: which index of the second matrix counts the outputs, and over which one do you sum?
 def gradients(W1, b1, W2, b2, X, T, lmbd):
     A = sigmoid(X @ W1 + b1)
     delta2 = (sigmoid(A @ W2 + b2) - T) / len(X)
@@ -109,7 +109,7 @@ def saturated_share(X, sigma_w):
 
 # %% w02-4: one tail of the distribution
 # Section: A network that does not learn
-# Hint: A unit is saturated when it says no as firmly as when it says yes; count both.
+# Hint: A unit can say *no* as firmly as *yes*: which of the saturated units does your share leave out?
 def saturated_share(X, sigma_w):
     edge = 2 * np.arctanh(np.sqrt(0.96))
     return np.mean(norm.cdf(-edge / (sigma_w * np.sqrt(np.sum(X**2, axis=1)))))
@@ -142,7 +142,7 @@ def noise(W, B):
 
 # %% w02-5: the mean square of an entry
 # Section: Downhill
-# Hint: What you average over the 640 entries is to be summed over them.
+# Hint: Your number is too small by the same factor for all batches: is the noise asked for that of one entry, or that of the whole gradient?
 def noise(W, B):
     rng, g = np.random.default_rng(0), mean_gradient(W, slice(None))
     order = rng.permutation(1000)

@@ -1,5 +1,5 @@
 # %% w03-1: malignant taken to be 1
-# Section: A diagnosis that matters
+# Section: Grid search and random search
 # Hint: The two classes are exchanged: which number stands for malignant?
 def alarm_is_right(t, predicted, prevalence):
     sensitivity, specificity = np.mean(predicted[t == 1] == 1), np.mean(predicted[t == 0] == 0)
@@ -8,14 +8,14 @@ def alarm_is_right(t, predicted, prevalence):
 
 
 # %% w03-1: counted in the study, whatever the prevalence
-# Section: A diagnosis that matters
+# Section: Grid search and random search
 # Hint: You count how many of the study's alarms were right, and the study had far more ill people than a screening has: where does the prevalence enter?
 def alarm_is_right(t, predicted, prevalence):
     return np.mean(t[predicted == 0] == 0)
 
 
 # %% w03-1: the sensitivity
-# Section: A diagnosis that matters
+# Section: Grid search and random search
 # Hint: This is the probability of an alarm for somebody who is ill; asked is the probability to be ill for somebody who is alarmed.
 def alarm_is_right(t, predicted, prevalence):
     return np.mean(predicted[t == 0] == 0)
@@ -63,7 +63,7 @@ def honest_accuracy(X, t, train, test):
 
 # %% w03-3: only channels that are higher in quarry 1
 # Section: Three parts
-# Hint: A channel separates the quarries just as well when it is *lower* in quarry 1.
+# Hint: Exchange the names of the two quarries: your function then chooses other channels; should it?
 def honest_accuracy(X, t, train, test):
     A, a = X[train], t[train]
     contrast = (A[a == 1].mean(axis=0) - A[a == 0].mean(axis=0)) / A.std(axis=0)
@@ -86,7 +86,7 @@ def honest_accuracy(X, t, train, test):
 
 
 # %% w03-4: the slope enters without its square
-# Section: Why deep networks were hard
+# Section: Grid search and random search
 # Hint: Compare for $\alpha = -1$, where the activation is the modulus: your mean square vanishes there, while the signal does not.
 def mean_squares(r0, sizes, sigma_w, sigma_b, alpha):
     q = [sizes[0] * sigma_w**2 * r0 + sigma_b**2]
@@ -96,7 +96,7 @@ def mean_squares(r0, sizes, sigma_w, sigma_b, alpha):
 
 
 # %% w03-4: the inputs halved too
-# Section: Why deep networks were hard
+# Section: Grid search and random search
 # Hint: Nothing bends the inputs before the first layer: for which layers does the factor of the activation hold?
 def mean_squares(r0, sizes, sigma_w, sigma_b, alpha):
     q = [r0]
@@ -106,7 +106,7 @@ def mean_squares(r0, sizes, sigma_w, sigma_b, alpha):
 
 
 # %% w03-4: the biases forgotten after the first layer
-# Section: Why deep networks were hard
+# Section: Grid search and random search
 # Hint: The first layer is right; what else but the weights adds to the sums of the layers that follow?
 def mean_squares(r0, sizes, sigma_w, sigma_b, alpha):
     q = [sizes[0] * sigma_w**2 * r0 + sigma_b**2]
@@ -116,7 +116,7 @@ def mean_squares(r0, sizes, sigma_w, sigma_b, alpha):
 
 
 # %% w03-5: as many dice as the grid has values on one axis
-# Section: Grid or dice?
+# Section: Grid search and random search
 # Hint: The two plans are to try the same number of points; count how many your dice try.
 def mean_deficit(plan, k, c):
     d, rng = len(c), np.random.default_rng(0)
@@ -126,7 +126,7 @@ def mean_deficit(plan, k, c):
 
 
 # %% w03-5: the importances forgotten
-# Section: Grid or dice?
+# Section: Grid search and random search
 # Hint: Your deficit does not depend on how much each hyperparameter matters.
 def mean_deficit(plan, k, c):
     d, rng = len(c), np.random.default_rng(0)
@@ -136,7 +136,7 @@ def mean_deficit(plan, k, c):
 
 
 # %% w03-5: a grid from end to end
-# Section: Grid or dice?
+# Section: Grid search and random search
 # Hint: Where does the grid of the text put its values, at the ends of the parts or elsewhere?
 def mean_deficit(plan, k, c):
     d, rng = len(c), np.random.default_rng(0)

@@ -102,7 +102,7 @@ def layer(images, K, b, s):
 
 # %% w04-3: the kernel still turned
 # Section: Two dimensions, and a sign
-# Hint: A layer of a network slides its kernel over the image as it is; yours turns it first.
+# Hint: With a symmetric kernel all is right: in which direction does a layer of a network run through its kernel?
 def layer(images, K, b, s):
     n, height, width, _ = images.shape
     k, f = K.shape[0], K.shape[3]
@@ -139,7 +139,7 @@ def backwards(delta, x, w, s):
 
 # %% w04-4: overlapping windows overwrite one another
 # Section: Backwards through a convolution
-# Hint: An input that lies in two windows is blamed twice.
+# Hint: On how many ways does an input that lies in two windows change the cost, and how many of them do you count?
 def backwards(delta, x, w, s):
     dx, dw = np.zeros(len(x)), np.zeros(len(w))
     for n in range(len(delta)):
@@ -150,7 +150,7 @@ def backwards(delta, x, w, s):
 
 # %% w04-5: the sign of the phase
 # Section: Superposition
-# Hint: All amplitudes are right, and the motion is shifted in time: what is the sign of the phase with which the oscillator answers a wave?
+# Hint: All amplitudes are right, and the motion is shifted in time: with which phase does the oscillator answer a wave, and which one takes it back?
 def acceleration(y, dt, omega0, gamma, omega_c):
     omega = 2 * np.pi * np.fft.rfftfreq(len(y), dt)
     factor = omega0**2 - omega**2 - 1j * gamma * omega
@@ -178,7 +178,7 @@ def acceleration(y, dt, omega0, gamma, omega_c):
 
 # %% w04-5: the response applied once more
 # Section: The convolution theorem
-# Hint: The record is the ground's motion *after* the oscillator has acted; you let it act once more instead of taking it back.
+# Hint: The oscillator has acted on the record already: what does your function do with the response, and what would undo it?
 def acceleration(y, dt, omega0, gamma, omega_c):
     omega = 2 * np.pi * np.fft.rfftfreq(len(y), dt)
     factor = omega0**2 - omega**2 + 1j * gamma * omega

@@ -45,7 +45,7 @@ def input_gradient(delta, kernel):
 
 # %% w05-2: the kernel is transposed instead of turned
 # Section: Backwards
-# Hint: Exchanging rows with columns is not the same as going through both backwards; a kernel that is its own mirror image hides it.
+# Hint: Try a kernel with a single 1 in the upper right corner, and follow where a pixel's share goes; a kernel that is its own mirror image hides what is wrong.
 def input_gradient(delta, kernel):
     k = len(kernel)
     wide = np.pad(delta, ((0, 0), (k - 1, k - 1), (k - 1, k - 1), (0, 0)))
@@ -64,7 +64,7 @@ def honest_accuracy(images, t, test, factors):
 
 # %% w05-3: the test images are copied as well
 # Section: The digits: baselines first
-# Hint: The images are divided before they are copied, which is right; but the test images are to be judged as they are.
+# Hint: The images are divided before they are copied, which is right; but which of the two parts is to grow by copies?
 def honest_accuracy(images, t, test, factors):
     seen, asked = (np.concatenate([factor * images[part] for factor in factors]) for part in (~test, test))
     neighbour = KNeighborsClassifier(1).fit(flat(seen), np.tile(t[~test], len(factors)))
@@ -104,7 +104,7 @@ dead = [j for j in range(8) if response_range(some_kernel, some_bias, 0, 1)[1, j
 
 # %% w05-4: filters that are never silent instead of dead ones
 # Section: What the filters see
-# Hint: Your range is right; a dead filter is one whose *largest* response does not pass the ReLU.
+# Hint: Your range is right: which end of it tells that nothing of a filter ever passes the ReLU?
 def response_range(kernel, bias, low, high):
     positive, negative = np.maximum(kernel, 0).sum(axis=(0, 1, 2)), np.minimum(kernel, 0).sum(axis=(0, 1, 2))
     return np.array([high * negative + low * positive, high * positive + low * negative]) + bias
@@ -127,7 +127,7 @@ def accuracy_moved(k, d):
 
 # %% w05-5: the known digits are moved as well
 # Section: How far may a digit move?
-# Hint: The digits that the neighbour knows stay where they are; only those that it has to name are moved.
+# Hint: You move the digits that the neighbour knows and those that it has to name: does the question move both?
 def accuracy_moved(k, d):
     features = flat(pool(np.maximum(conv(np.roll(plates, d, axis=2), edge_filters, 0), 0), k))
     return KNeighborsClassifier(1).fit(features[:500], labels[:500]).score(features[500:], labels[500:])

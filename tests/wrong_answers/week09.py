@@ -33,7 +33,7 @@ def counter(s):
 
 # %% w09-2: the tanh of the candidate is forgotten
 # Section: A memory with a valve
-# Hint: What a pulse adds passes through an activation first.
+# Hint: Send a very large pulse through the lecture's `lstm` and through your numbers: what happens to it on its way to the cell?
 def counter(s):
     U = np.array([[40.0, 0.0, 0.0, 0.0], [0.0, -40.0, 0.0, 0.0]])
     return U, np.zeros((1, 4)), np.array([-20.0, 20.0, s, 20.0])
@@ -57,7 +57,7 @@ def counter(s):
 
 # %% w09-3: the held values are forecast one step at a time
 # Section: Two ways to fool oneself
-# Hint: In closed loop each forecast is an input of the next; yours gets the true values.
+# Hint: In closed loop the true values end with the known ones: what are the inputs of your forecasts after that?
 def held_out_error(known, order, held):
     alpha = fit_ar(known[:-held], order)
     inputs = windows(known, order)[0][-held:, :, 0]
@@ -131,7 +131,7 @@ def emulate(collection, known, r):
 
 # %% w09-5: the cut directions are taken to be orthonormal still
 # Section: Other couplings
-# Hint: Rows that are orthonormal over all 18 energies are not so over the first ones alone: what do least squares give?
+# Hint: Rows that are orthonormal over all 18 energies are not so over the first ones alone: which of your steps takes them to be?
 def emulate(collection, known, r):
     directions = np.linalg.svd(collection, full_matrices=False)[2][:r]
     k = known.shape[1]

@@ -11,7 +11,7 @@ def average_ratio(m, h):
 
 # %% w10-1: the past steps of the trend are forgotten
 # Section: Baselines first
-# Hint: The trend of the window is made of past steps, which are uncertain as well.
+# Hint: Which steps enter the prediction of the trend, and which of them does your error know?
 def drift_ratio(m, h):
     return 1.0
 
@@ -33,7 +33,7 @@ def average_ratio(m, h):
 
 # %% w10-2: test windows may not reach back
 # Section: What exactly is forecast
-# Hint: A test window may reach back into the training days; only what lies behind the window has to be test days.
+# Hint: You have too few test windows: which of a window's days have to be test days, and which need not?
 def prepare(p, first, look_back, foresight):
     scaled = (p - p[:first].mean()) / p[:first].std()
     (x, t), (x_test, t_test) = (windows(part, look_back, foresight + 1) for part in (scaled[:first], scaled[first:]))
@@ -119,7 +119,7 @@ def stop_early(errors, patience):
 
 # %% w10-4: part of a block counts as a block
 # Section: How sure is a ratio?
-# Hint: The number of blocks in a draw is a whole number.
+# Hint: Try a number of days that is no multiple of the block's length: how many blocks does a draw have?
 def block_error(e, block):
     n = len(e)
     days = (np.arange(n)[:, None] + np.arange(block)) % n
@@ -128,7 +128,7 @@ def block_error(e, block):
 
 # %% w10-4: blocks that do not go round the end
 # Section: How sure is a ratio?
-# Hint: After the last day comes the first: which blocks are missing?
+# Hint: In how many of your blocks is the first day, and in how many a day in the middle?
 def block_error(e, block):
     n = len(e)
     days = np.arange(n - block + 1)[:, None] + np.arange(block)
@@ -155,7 +155,7 @@ def votes(indicators, r, first, k, peek):
 
 # %% w10-5: the sign comes from all days as well
 # Section: Committing the crime
-# Hint: The choice may peek when it is told to; the *sign* never does.
+# Hint: Two things are learnt from the days, which indicator and with which sign: which days may each of the two know?
 def votes(indicators, r, first, k, peek):
     days = len(r) if peek else first
     X, t = indicators[:days] - indicators[:days].mean(axis=0), r[:days] - r[:days].mean()

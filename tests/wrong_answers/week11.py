@@ -60,7 +60,7 @@ def indistinguishable(x, w, r):
 
 # %% w11-2: the covariances left out
 # Section: Two ways to know a particle
-# Hint: The covariance matrix has entries beside its diagonal.
+# Hint: Your weights stay as they are when the two numbers of a particle become correlated: should they?
 def neuron(mean0, mean1, cov, share):
     w = (mean1 - mean0) / np.diag(cov)
     return w, -w @ (mean0 + mean1) / 2 + np.log(share / (1 - share))
@@ -174,7 +174,7 @@ def contributions(k, s):
 
 # %% w11-4: contributions overwrite each other
 # Section: A generator of digits
-# Hint: A cell that several values lead to receives the *sum* of what arrives.
+# Hint: What arrives at a cell that several values lead to, and what is left of it in your function?
 def transposed(y, w, s):
     x = np.zeros((len(y) - 1) * s + len(w))
     for i, value in enumerate(y):
@@ -229,7 +229,7 @@ def steps_to_rest(eta, r):
 
 # %% w11-5: the root is missing
 # Section: Why the players circle
-# Hint: What you return is right for the square of the distance.
+# Hint: You return the growth of one quantity and are asked for that of another one: of which?
 def look_ahead(eta, steps, start):
     path = [np.array(start, dtype=float)]
     for _ in range(steps):

@@ -35,7 +35,7 @@ def left_out(rows, columns):
 
 # %% w12-2: divided as if there were as many real pictures of each class
 # Section: A judge
-# Hint: Divide the counts of each class by what *that* class has, not all by the same number.
+# Hint: Try a test with more pictures of one class than of another: do the parts into which the judge sorts each class still add up to 1?
 def unfolded(judged, confusion):
     given_true = len(confusion) * confusion / confusion.sum()
     return np.linalg.solve(given_true.T, judged / judged.sum())
@@ -86,7 +86,7 @@ def effective_classes(shares):
 
 # %% w12-3: the colleague's roots of the entries
 # Section: A distance between crowds
-# Hint: The root of a matrix is not the matrix of the roots.
+# Hint: Multiply the root that you take of a matrix by itself, as matrices are multiplied: what comes out?
 def frechet_of_moments(mu1, S1, mu2, S2):
     return np.sum((mu1 - mu2) ** 2) + np.trace(S1 + S2 - 2 * np.sqrt(S1 @ S2))
 
@@ -176,7 +176,7 @@ def steps_to_forget(rho, epsilon):
 
 # %% w12-4: the start left out of the norm
 # Section: Where the samples are
-# Hint: The first frame has a norm as well.
+# Hint: Count the frames of a film, and the frames whose norm you look at.
 def norm_of_walk(m, h, k):
     return np.sqrt(m * k) * h
 
@@ -228,7 +228,7 @@ def tour(keys, steps):
 
 # %% w12-5: the colleague's arc
 # Section: From one digit to another
-# Hint: This is the colleague's arc as it was: print the cosine of a vector with itself.
+# Hint: This is what the colleague has written: print the cosine of a vector with itself.
 def arc(z1, z2, t):
     product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
     omega = np.arccos((z1 * z2).sum(axis=1) / product)[:, np.newaxis]
@@ -243,7 +243,7 @@ def tour(keys, steps):
 
 # %% w12-5: every key between two legs shown twice
 # Section: From one digit to another
-# Hint: Each key between two legs is shown once.
+# Hint: Print the frames of a path with two legs: which of them are there more often than asked for?
 def arc(z1, z2, t):
     product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
     omega = np.arccos(np.clip((z1 * z2).sum(axis=1) / product, -1, 1))[:, np.newaxis]
