@@ -192,7 +192,7 @@ def marked(tmp_path_factory, server):
     (canary / "kept").write_text("kept")
     course.new(folder, seed=7)
     settings = folder / "nbgrader_config.py"
-    settings.write_text(settings.read_text() + "c.SandboxExecute.seconds_per_cell = 4\nc.SandboxExecute.megabytes = 700\n")
+    settings.write_text(settings.read_text() + "c.SandboxExecute.seconds_per_cell = 8\nc.SandboxExecute.megabytes = 700\n")
     assert course.release(folder, WEEK) == 0
     released = nbformat.read(folder / "release" / WEEK / f"{WEEK}.ipynb", as_version=4)
     solved = nbformat.read(folder / "source" / WEEK / f"{WEEK}.ipynb", as_version=4)
@@ -258,7 +258,7 @@ def test_an_attack_costs_its_own_exercise_alone(marked, server, tmp_path, name):
     neighbour = folder / "submitted" / "perfect" / WEEK / f"{WEEK}.ipynb"
     answers, points = hostile(tmp_path, folder / "gradebook.db", neighbour, server[0])[name]
     untouched = snapshot(folder) | snapshot(tmp_path) | snapshot(ROOT / "physnets")
-    found = errors(WEEK, 7, {ID.format(number): code for number, code in answers.items()}, seconds=4, megabytes=700)
+    found = errors(WEEK, 7, {ID.format(number): code for number, code in answers.items()}, seconds=8, megabytes=700)
     assert sum(POINTS[number] for number in POINTS if ID.format(number) + "-check" not in found) == points, found
     assert snapshot(folder) | snapshot(tmp_path) | snapshot(ROOT / "physnets") == untouched
     assert server[1] == [], "nobody reached the server"
@@ -285,7 +285,7 @@ def page(folder: Path, name: str) -> BeautifulSoup:
 
 def test_feedback_says_why(marked):
     found = page(marked[0], "endless loop in a function").text
-    assert "your code was stopped: it took longer than 4 seconds" in found
+    assert "your code was stopped: it took longer than 8 seconds" in found
 
 
 def test_feedback_names_exercises_and_what_is_not_yet_read(marked):

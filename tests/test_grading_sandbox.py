@@ -121,6 +121,23 @@ def test_a_program_that_does_not_start_is_ended(monkeypatch):
     assert not [process for process in psutil.Process().children() if process.name() == "sleep"]
 
 
+def test_time_in_which_the_grader_is_stopped_does_not_count():
+    """Both are stopped for longer than a cell may take, as by a machine that sleeps."""
+    program = (
+        "from tools import sandbox\ns = sandbox.Sandbox(3, 500, 8, False)\nprint('there', flush=True)\n"
+        "print(s.ask(run='import time\\ntime.sleep(1)\\nprint(3)', generators={})['printed'], flush=True)\ns.close()"
+    )
+    grader = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert grader.stdout.readline() == "there\n"
+    family = [psutil.Process(grader.pid), *psutil.Process(grader.pid).children(recursive=True)]
+    for act in (psutil.Process.suspend, lambda process: time.sleep(3.5 / len(family)), psutil.Process.resume):
+        for process in family:
+            act(process)
+    assert grader.communicate(timeout=20)[0].split() == ["3"]
+
+
 STOPS = {
     "time": ("while True:\n    pass", "it took longer than 3 seconds"),
     "slow answers": (

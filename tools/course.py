@@ -32,7 +32,7 @@ from sqlalchemy.exc import SAWarning  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 from traitlets.config.loader import PyFileConfigLoader  # noqa: E402
 
-from tools import collect, exercises, handed_in, marks, report, sandbox, seeds  # noqa: E402
+from tools import collect, exercises, grading, handed_in, marks, report, sandbox, seeds  # noqa: E402
 
 CONFIG = f"""# nbgrader's settings for this course; `nbgrader --help-all` lists them.
 import sys
@@ -170,6 +170,7 @@ def grade_one(folder: Path, week: str, name: str, released: nbformat.NotebookNod
     with Gradebook(database) as gradebook:
         done = marks.settled(gradebook, week, name)
     convert(Autograde, folder, week, name, config)
+    notes += grading.failed_given(nbformat.read(graded, as_version=4))
     after = marks.written_answers(graded)
     with Gradebook(database) as gradebook:
         marks.keep_settled(gradebook, week, name, {answer for answer in done if before.get(answer) == after.get(answer)})

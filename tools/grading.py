@@ -27,7 +27,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Float, Int
 
 from tools import mistakes, sandboxed, seeds
-from tools.sandbox import MAX_REPLY, Sandbox, StoppedError
+from tools.feedback import about
+from tools.sandbox import MAX_REPLY, Sandbox, StoppedError, clock
 
 TOO_LATE = "AssertionError: the submission's time was used up before this check."
 MAX_BESIDE = 10_000_000  # bytes of the files that are handed in beside a notebook
@@ -177,10 +178,10 @@ class Judge:
         try:
             self.pipe.send(question)
             while True:
-                deadline = time.monotonic() + self.seconds
+                deadline = clock() + self.seconds
                 while not self.pipe.poll(0.1):
                     watch()
-                    if time.monotonic() > deadline:
+                    if clock() > deadline:
                         raise EOFError
                 kind, content = self.pipe.recv()
                 if kind != "ask":
@@ -217,10 +218,10 @@ class Submission:
 
     def __init__(self, steps: list[tuple[str | None, str]], judge: Judge, start: Callable[[], Sandbox], seconds: float) -> None:
         self.steps, self.judge, self.start = steps, judge, start
-        self.deadline = time.monotonic() + seconds
+        self.deadline = clock() + seconds
         self.results: list[dict | None] = [None] * len(steps)
         self.stoppers: set[int] = set()
-        while time.monotonic() < self.deadline and self._run_on():
+        while clock() < self.deadline and self._run_on():
             pass
         for number, (name, _) in enumerate(steps):
             if self.results[number] is None:
@@ -231,7 +232,7 @@ class Submission:
         sandbox = self.start()
         try:
             for number, (name, source) in enumerate(self.steps):
-                sandbox.seconds = min(sandbox.seconds, self.deadline - time.monotonic())
+                sandbox.seconds = min(sandbox.seconds, self.deadline - clock())
                 if sandbox.seconds <= 0:
                     return False
                 if number in self.stoppers or (name in self.judge.tests and self.results[number] is not None):
@@ -252,7 +253,7 @@ class Submission:
             return sandbox.ask(run=source, generators=self.judge.states.get(name, {}))
 
         def ask(request: bytes) -> bytes:
-            return sandbox.exchange(request, min(sandbox.seconds, self.deadline - time.monotonic()), MAX_REPLY)
+            return sandbox.exchange(request, min(sandbox.seconds, self.deadline - clock()), MAX_REPLY)
 
         return self.judge.verdict(name, ask, sandbox.watch)
 
@@ -270,24 +271,24 @@ class SandboxExecute(NbGraderPreprocessor):
     trust = Bool(False, help="Grade without a sandbox where bubblewrap is missing.").tag(config=True)
 
     def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
-        about = resources["nbgrader"]
-        with Gradebook(about["db_url"]) as gradebook:
-            stored = gradebook.find_notebook(about["notebook"], about["assignment"])
+        who = resources["nbgrader"]
+        with Gradebook(who["db_url"]) as gradebook:
+            stored = gradebook.find_notebook(who["notebook"], who["assignment"])
             # What runs outside comes from the gradebook alone, in the instructor's order, whatever the submission's cells say of themselves.
             locked = {cell.name: cell.source for cell in stored.source_cells if cell.locked and cell.cell_type == "code"}
             tests = {cell.name for cell in stored.grade_cells} & locked.keys()
-        seed = None if self.course_seed is None else seeds.of(self.course_seed, about["student"])
+        seed = None if self.course_seed is None else seeds.of(self.course_seed, who["student"])
         if seed is not None:
             locked = {name: seeds.put(source, seed) for name, source in locked.items()}
             for cell in nb.cells:
                 cell.source = seeds.put(cell.source, seed) if grade_id(cell) in locked else cell.source
-        files = beside(Path("submitted") / about["student"] / about["assignment"])
+        files = beside(Path("submitted") / who["student"] / who["assignment"])
 
         def start() -> Sandbox:
             return Sandbox(self.seconds_per_cell, self.megabytes, self.processes, self.trust, files)
 
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
-        source = Path("source", about["assignment"], f"{about['notebook']}.ipynb").resolve()
+        source = Path("source", who["assignment"], f"{who['notebook']}.ipynb").resolve()
         judge = Judge(locked, tests, self.seconds_per_cell, self.megabytes, functools.partial(mistakes.probe, source, seed=seed))
         try:
             submission = Submission([(grade_id(cell), cell.source) for cell in code], judge, start, self.seconds)
@@ -299,7 +300,7 @@ class SandboxExecute(NbGraderPreprocessor):
                 continue
             cell.metadata["grading"] = {"seconds": result.get("seconds", 0.0), "mistake": result.get("mistake")}
             if what := result.get("mistake"):
-                hint = new_markdown_cell(mistakes.hint(about["assignment"], grade_id(cell), what))
+                hint = new_markdown_cell(mistakes.hint(who["assignment"], grade_id(cell), what))
                 nb.cells.insert(nb.cells.index(cell) + 1, hint)
         return nb, resources
 
@@ -313,6 +314,12 @@ def beside(folder: Path) -> dict[str, bytes]:
             if room >= 0:
                 found[str(path.relative_to(folder))] = path.read_bytes()
     return found
+
+
+def failed_given(nb: nbformat.NotebookNode) -> list[str]:
+    """Given cells that did not run, in sentences: the student's code above may be the reason, or a machine that has too much to do."""
+    given = [cell for cell in nb.cells if about(cell).get("locked") and not about(cell)["grade"] and cell.cell_type == "code"]
+    return [f"{grade_id(cell)} failed: {output.evalue}" for cell in given for output in cell.outputs if output.output_type == "error"]
 
 
 def grade_id(cell: nbformat.NotebookNode) -> str | None:
