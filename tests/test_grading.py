@@ -197,6 +197,7 @@ def marked(tmp_path_factory, server):
     released = nbformat.read(folder / "release" / WEEK / f"{WEEK}.ipynb", as_version=4)
     solved = nbformat.read(folder / "source" / WEEK / f"{WEEK}.ipynb", as_version=4)
     right = {cell.metadata.nbgrader.grade_id: cell.source for cell in solved.cells if cell.metadata.get("nbgrader", {}).get("solution")}
+    right["w01-6-text"] = "The error falls below 0.01 eV from 16 units on, so 20 are enough."
     wanted = {"perfect": ALL, "empty": 0, "rewrites the checks": 0, "no notebook": 0, "a PDF": 0, "Meier, Anna": ALL, "renamed": ALL}
     fresh = lambda: copy.deepcopy(released)  # noqa: E731
     put(folder, "perfect", fresh(), right)

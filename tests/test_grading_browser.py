@@ -70,6 +70,7 @@ def looked_at(browser, address: str) -> tuple[str, str]:
     tab.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     tab.goto(address, wait_until="load")
     tab.wait_for_timeout(1500)
+    assert tab.title() != "taken"
     for link in tab.get_by_text("plot", exact=True).all():
         link.click(force=True, no_wait_after=True, timeout=2000)
     tab.wait_for_timeout(300)

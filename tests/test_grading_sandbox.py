@@ -121,6 +121,23 @@ def test_a_program_that_does_not_start_is_ended(monkeypatch):
     assert not [process for process in psutil.Process().children() if process.name() == "sleep"]
 
 
+def test_while_a_program_works_only_the_processor_counts(box):
+    """Two programs on one core get half of it each, which is not the student's fault."""
+    core = sorted(os.sched_getaffinity(0))[:1]
+    busy = f"import os, time\nos.sched_setaffinity(0, {core})\n"
+    rival = subprocess.Popen([sys.executable, "-c", f"{busy}while True:\n    pass"], start_new_session=True)
+    work = "begin, used = time.monotonic(), time.process_time()\nwhile time.process_time() < used + {}:\n    pass\nprint(time.monotonic() - begin)"
+    try:
+        run(box, busy)
+        box.seconds = 1
+        assert float(run(box, work.format(0.7))["printed"]) > 1.1
+        with pytest.raises(sandbox.StoppedError, match=r"^it took longer than 1 seconds$"):
+            run(box, work.format(1.5))
+    finally:
+        rival.kill()
+        rival.wait()
+
+
 def test_time_in_which_the_grader_is_stopped_does_not_count():
     """Both are stopped for longer than a cell may take, as by a machine that sleeps."""
     program = (
@@ -138,6 +155,7 @@ def test_time_in_which_the_grader_is_stopped_does_not_count():
     assert grader.communicate(timeout=20)[0].split() == ["3"]
 
 
+UNSTOPPED = 60  # seconds that these programs take if nothing stops them, or more
 STOPS = {
     "time": ("while True:\n    pass", "it took longer than 3 seconds"),
     "slow answers": (
@@ -168,16 +186,14 @@ def test_a_limit_stops_the_program(box, what):
     started = time.monotonic()
     with pytest.raises(sandbox.StoppedError, match=f"^{reason}$"):
         run(box, source)
-    assert time.monotonic() - started < 3 + 2
+    assert time.monotonic() - started < UNSTOPPED / 2
 
 
 def test_processes_are_watched_while_answers_drip(box):
     """Output, however steady, keeps nobody from looking."""
     drip = "import os, threading, time\ndef drip():\n    while True:\n        for fd in (3, 4, 5):\n            try:\n                os.write(fd, b' ')\n            except OSError:\n                pass\n        time.sleep(0.02)\nthreading.Thread(target=drip).start()\n"
-    started = time.monotonic()
     with pytest.raises(sandbox.StoppedError, match="it started more than 8 processes"):
         run(box, drip + FORK.format(n=20) + "time.sleep(60)")
-    assert time.monotonic() - started < 2
 
 
 def test_processes_have_a_wall_behind_the_limit():
@@ -204,7 +220,7 @@ def test_an_answer_before_the_question_is_none(box, answers, reason):
     started = time.monotonic()
     with pytest.raises(sandbox.StoppedError, match=f"^{reason}$"):
         box.ask(run="#" + "x" * 1_000_000, generators={})
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < UNSTOPPED / 2
 
 
 def test_there_is_no_room_outside_the_folder(box):
@@ -384,8 +400,8 @@ def test_cells_above_a_stopper_run_again_and_its_check_fails():
 
 def test_a_submission_ends_when_its_time_is_up():
     started = time.monotonic()
-    errors = judged([(None, "import time\ntime.sleep(2)")] * 4 + [("check", "")], seconds=5)
-    assert errors[-1] == grading.TOO_LATE and time.monotonic() - started < 5 + 3
+    errors = judged([(None, "import time\ntime.sleep(15)")] * 4 + [("check", "")], seconds=5, cell=20)
+    assert errors[-1] == grading.TOO_LATE and time.monotonic() - started < UNSTOPPED / 2
 
 
 def test_what_a_student_draws_does_not_change_what_is_given():
@@ -414,4 +430,4 @@ def test_a_check_has_limits_too(answer, check):
     started = time.monotonic()
     errors = judged([(None, answer), ("check-1", ""), ("check-2", "")], locked)
     assert errors == [None, "AssertionError: what your code returned is too large to be compared.", None]
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < UNSTOPPED / 2

@@ -28,7 +28,7 @@ from traitlets import Bool, Float, Int
 
 from tools import mistakes, sandboxed, seeds
 from tools.feedback import about
-from tools.sandbox import MAX_REPLY, Sandbox, StoppedError, clock
+from tools.sandbox import MAX_REPLY, Sandbox, StoppedError
 
 TOO_LATE = "AssertionError: the submission's time was used up before this check."
 MAX_BESIDE = 10_000_000  # bytes of the files that are handed in beside a notebook
@@ -120,6 +120,22 @@ def sit(pipe: Connection, locked: dict[str, str], tests: set[str], bytes_more: i
             pipe.send(("mistake", mistakes.recognised(question, functools.partial(asked_value, ask))))
         else:
             pipe.send(("verdict", check(locked[question], before[question], ask)))
+
+
+class Clock:
+    """Seconds that count against a submission: as for its program, at most one between two looks, of which there are ten a second."""
+
+    def __init__(self) -> None:
+        self.counted, self.looked = 0.0, time.monotonic()
+
+    def __call__(self) -> float:
+        now = time.monotonic()
+        self.counted += min(1.0, now - self.looked)
+        self.looked = now
+        return self.counted
+
+
+clock = Clock()
 
 
 class Judge:

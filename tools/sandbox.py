@@ -46,25 +46,6 @@ ENVIRONMENT = {
 }
 
 
-class Clock:
-    """Seconds that count against a program: of those between two looks, of which there are ten a second, at most one.
-
-    What a machine sleeps meanwhile, or stops the grader for, is not the student's.
-    """
-
-    def __init__(self) -> None:
-        self.counted, self.looked = 0.0, time.monotonic()
-
-    def __call__(self) -> float:
-        now = time.monotonic()
-        self.counted += min(1.0, now - self.looked)
-        self.looked = now
-        return self.counted
-
-
-clock = Clock()
-
-
 class StoppedError(Exception):
     """The student's program ended, or was ended because it went beyond a limit."""
 
@@ -104,7 +85,8 @@ class Sandbox:
         )
         if sys.platform == "linux":
             os.set_blocking(self.process.stdin.fileno(), False)
-        self.watched = time.monotonic()
+        self.asked = self.watched = time.monotonic()
+        self.used = 0.0  # seconds of the processor, by all that it has started
         try:
             for name, data in {**fonts(), **(files or {})}.items():
                 self.ask(START, file=name, data=base64.b64encode(data).decode())
@@ -130,7 +112,7 @@ class Sandbox:
         Raises:
             StoppedError: there is no answer.
         """
-        deadline = clock() + seconds
+        self.asked, self.spent = time.monotonic(), 0.0
         left, reply = memoryview(request + b"\n"), bytearray()
         with selectors.DefaultSelector() as ready:
             ready.register(self.process.stdin, selectors.EVENT_WRITE)
@@ -152,31 +134,39 @@ class Sandbox:
                 self.watch()
                 if len(reply) > most:
                     raise StoppedError(f"the answer is longer than {most} bytes")
-                if clock() > deadline:
+                if self.spent > seconds:
                     raise StoppedError(f"it took longer than {seconds:g} seconds")
         if left:
             raise StoppedError("it answered before it was asked")
         return bytes(reply)
 
     def watch(self) -> None:
-        """Look at what the program holds, at most ten times a second.
+        """Look at what the program holds and spends, at most ten times a second.
+
+        While it wants to work only the processor's time counts, since the machine may have more to do; while it waits, the clock's. What
+        the machine sleeps, or stops the grader for, is not the student's: a second at most counts from one look to the next.
 
         Raises:
-            StoppedError: too much.
+            StoppedError: it holds too much.
         """
-        if time.monotonic() < self.watched + 0.1:
+        now = time.monotonic()
+        if now < self.watched + 0.1:
             return
+        held, used, works = 0, 0.0, False
         with contextlib.suppress(psutil.NoSuchProcess):
             family = psutil.Process(self.process.pid).children(recursive=True)
             if len(family) > self.processes:
                 raise StoppedError(f"it started more than {self.processes} processes")
-            held = 0
             for member in family:
-                with contextlib.suppress(psutil.NoSuchProcess):
+                with contextlib.suppress(psutil.NoSuchProcess), member.oneshot():
                     held += member.memory_info().rss
-            if held > self.megabytes * 2**20:
-                raise StoppedError(f"it took more than {self.megabytes} MB of memory")
-        self.watched = time.monotonic()
+                    used += sum(member.cpu_times()[:4])  # its own, and that of those it has started and that have ended
+                    works |= member.status() == psutil.STATUS_RUNNING
+        if held > self.megabytes * 2**20:
+            raise StoppedError(f"it took more than {self.megabytes} MB of memory")
+        passed = min(1.0, now - max(self.watched, self.asked))
+        self.spent += min(passed, max(0.0, used - self.used)) if works else passed
+        self.used, self.watched = used, now
 
     def close(self) -> None:
         """End the program and all that it has started, and remove its files."""
