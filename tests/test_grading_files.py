@@ -274,13 +274,13 @@ def test_a_link_to_a_file_of_the_instructor_does_not_count(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["Meier, Anna", "O'Brien", "Müller", "Mu\u0308ller", "-rf", "--help", "王", "👩🏽‍🔬", "$HOME", "{0}", "a*[b]?", "x" * 200]
+    "name", ["Meier, Anna", "O'Brien", "Müller", "Mu\u0308ller", "-rf", "--help", "王", "👩🏽‍🔬", "$HOME", "{0}", "x" * 200]
 )
 def test_names_of_every_kind_are_names(name):
     handed_in.check_name(name)
 
 
-@pytest.mark.parametrize("name", ["<img src=x>", 'a"b', "a\\", "a\nb", "a\x1b[31m", "a\u2028b", "a\udce4", " a"])
+@pytest.mark.parametrize("name", ["<img src=x>", 'a"b', "a\\", "a\nb", "a\x1b[31m", "a\u2028b", "a\udce4", " a", "a*", "a?", "[a]"])
 def test_a_name_that_means_something_to_a_browser_or_a_terminal_is_refused(name):
     with pytest.raises(ValueError, match=r"^the folder's name has .*, expected a name without .* rename it[.]$"):
         handed_in.check_name(name)

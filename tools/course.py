@@ -9,7 +9,6 @@ python tools/course.py grade FOLDER week01              grade FOLDER/submitted/N
 
 import argparse
 import contextlib
-import glob
 import logging
 import os
 import shutil
@@ -152,7 +151,7 @@ def tidy(folder: Path, week: str, name: str, released: nbformat.NotebookNode, co
 
 def convert(converter: type, folder: Path, week: str, name: str, config: Config) -> None:
     """Take one of nbgrader's steps for one student."""
-    course = CourseDirectory(config=config, assignment_id=week, student_id=glob.escape(name))
+    course = CourseDirectory(config=config, assignment_id=week, student_id=name)
     with warnings.catch_warnings(action="ignore", category=SAWarning):  # nbgrader's own, of no use to an instructor
         converter(coursedir=course, config=config, force=True).start()
 

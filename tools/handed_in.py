@@ -18,8 +18,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 
 MAX_BYTES = 100_000_000  # of a notebook, and of all files beside it
 PICTURES = {"image/png", "image/jpeg", "image/gif"}
-# In nbgrader's pages a name stands as it is, in texts and in programs.
-NOT_IN_NAMES = set('<>"\\')
+# In nbgrader's pages a name stands as it is, in texts and in programs, and it looks for files with it as for a pattern.
+NOT_IN_NAMES = set('<>"\\*?[')
 NEW = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 
 
@@ -27,12 +27,12 @@ def check_name(name: str) -> None:
     """Refuse a student's name that could not be shown in a browser or stored in a table.
 
     Raises:
-        ValueError: it has characters that mean something else there.
+        ValueError: it has characters that mean something else there or in patterns.
     """
     odd = sorted({c for c in name if c in NOT_IN_NAMES or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")})
     if odd or name != name.strip():
         what = " and ".join(ascii(c) for c in odd) or "a space at an end"
-        raise ValueError(f"the folder's name has {what}, expected a name without < > \" \\, line breaks and outer spaces; rename it.")
+        raise ValueError(f"the folder's name has {what}, expected a name without < > \" \\ * ? [, line breaks and outer spaces; rename it.")
 
 
 def find(folder: Path, week: str) -> Path:
