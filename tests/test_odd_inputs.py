@@ -108,7 +108,10 @@ EXAMPLES = {
         "gradients": [np.array([1.0, 6.0])],
         "step": 1e-5,
     },
-    "checks.what_you_should_see": lambda: {"rows": [("loss", [0.5, 0.25], 0, 1)]},
+    "checks.what_you_should_see": lambda: {
+        "rows": [("loss", [0.5, 0.25], 0, 1)],
+        "conclusions": [("It falls.", [True, True])],
+    },
     "checks.expect": lambda: {"what": "x", "got": np.array([1.0, 2.0]), "wanted": np.array([1.0, 2.0]), "rtol": 1e-6, "atol": 1e-12},
     "data.registry": dict,
     "data.data_path": lambda: {"name": "digits.npz"},
