@@ -143,7 +143,9 @@ def _verdict(conclusion):
     _check_cell(sentence, "a conclusion")
     held = numbers(condition, f"the condition of {short(sentence)}", (), ("starts",), dtype=None)
     if held.dtype != bool:
-        raise ValueError(f"the condition of {short(sentence)} is {short(condition)}, expected True or False, or one of them for each start.")
+        raise ValueError(
+            f"the condition of {short(sentence)} is {short(condition)}, expected True or False, or one of them for each start."
+        )
     shown = f"{held.sum()} of {held.size}" if held.ndim else "yes" if held else "no"
     return sentence.rstrip("."), shown, bool(held.all())
 

@@ -247,7 +247,10 @@ def test_the_table_raises_exactly_when_a_value_is_outside(values, band):
     ("rows", "message"),
     [
         ([], r"^the table has no rows, expected at least one result\.$"),
-        ([("|E|", 1, 0, 2)], r"^what was measured is '\|E\|', expected a text without a '\|' or a line break, which would break the table\.$"),
+        (
+            [("|E|", 1, 0, 2)],
+            r"^what was measured is '\|E\|', expected a text without a '\|' or a line break, which would break the table\.$",
+        ),
         ([("E", [], 0, 2)], r"^the shape of the value of 'E' is \(0,\), expected at least one number with no length 0\.$"),
         ([("E", 1, 2, 0)], r"^the band of 'E' is 2 to 0, expected the lower end first\.$"),
         ([("E", 1, np.nan, 2)], r"^the lower end of 'E' is nan, expected a finite number\.$"),
