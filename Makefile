@@ -7,7 +7,7 @@ NOT_LOCKED = $(addprefix --deselect tests/,test_packaging.py::test_this_environm
 	test_notebooks.py::test_rerunning_a_numpy_lecture_changes_no_byte)
 BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help book test slides pdf browser class lab notebooks exercises bench lint lock oldest newest address clean
+.PHONY: help book test slides pdf browser class lab notebooks exercises replicate bench lint lock oldest newest address clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -38,6 +38,9 @@ notebooks: $(VENV)/ready  ## run every notebook again and store its outputs
 
 exercises: $(VENV)/ready  ## make the students' exercise notebooks from the sources in assignments/
 	$(BIN)/python tools/exercises.py
+
+replicate: $(VENV)/ready  ## run every lecture under twenty other seeds and count what held; hours, and it goes on where it was stopped
+	$(BIN)/python tools/replicate.py
 
 bench: $(VENV)/ready  ## time grids and roll-outs against plain loops, about eight minutes; the table goes into the book
 	$(BIN)/python tools/bench.py
