@@ -29,6 +29,7 @@ ENOUGH = 19  # of the twenty; a conclusion that held less often is not one
 SEED_LINE = re.compile(r"^SEED = 0\b", re.MULTILINE)
 CELL_SECONDS = 1200  # for one cell beside as many other lectures as there are cores
 RUNS = "Every cell runs"
+BANDS, CONCLUSIONS = "| Quantity | Measured | Expected |", "| Conclusion | Holds |"
 
 
 def has_seed(notebook: nbformat.NotebookNode) -> bool:
@@ -47,16 +48,22 @@ def with_seed(notebook: nbformat.NotebookNode, seed: int) -> nbformat.NotebookNo
 
 def findings(notebook: nbformat.NotebookNode) -> dict[str, bool]:
     """What the closing tables of a lecture show: each conclusion, whether it held; each quantity, whether it lay in its band."""
-    found = {}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            lines = output.get("data", {}).get("text/markdown", "").splitlines()
-            rows = [[part.strip() for part in line.strip("| ").split(" | ")] for line in lines[2:] if line.startswith("|")]
-            if lines[:1] == ["| Quantity | Measured | Expected |"]:
-                found |= {quantity: _inside(measured, band) for quantity, measured, band in rows}
-            if lines[:1] == ["| Conclusion | Holds |"]:
-                found |= {sentence: _holds(answer) for sentence, answer in rows}
+    found, header = {}, ""
+    for line in closing_lines(notebook):
+        row = [part.strip() for part in line.strip("| ").split(" | ")]
+        if line in (BANDS, CONCLUSIONS):
+            header = line
+        elif header == BANDS and len(row) == 3:
+            found[row[0]] = _inside(*row[1:])
+        elif header == CONCLUSIONS and len(row) == 2:
+            found[row[0]] = _holds(row[1])
     return found
+
+
+def closing_lines(notebook: nbformat.NotebookNode) -> list[str]:
+    """The lines of what a lecture shows as Markdown, its closing tables among them."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [line for output in outputs for line in output.get("data", {}).get("text/markdown", "").splitlines()]
 
 
 def _inside(measured: str, band: str) -> bool:
@@ -76,7 +83,12 @@ def replicate(notebook: nbformat.NotebookNode, seed: int) -> dict[str, bool]:
     copy = with_seed(notebook, seed)
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
-            copy, timeout=CELL_SECONDS, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": folder}}
+            copy,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            allow_errors=True,
+            extra_arguments=["--IPKernelApp.log_level=40"],  # its warnings would stand between the steps of the progress bar
+            resources={"metadata": {"path": folder}},
         )
         try:
             client.execute()
