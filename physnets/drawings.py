@@ -1,6 +1,6 @@
 """Drawings of mechanisms in one style: units, layers, boxes, arrows, volumes, pixels, unrolled time, gates and computation graphs.
 
-A canvas is measured in inches, and every text on it has 13 points: a canvas of the greatest width, 5 inches, on a telephone's page of 345
+A canvas is measured in inches, and every text on it has 14 points: a canvas of the greatest width, 5 inches, on a telephone's page of 327
 pixels still has letters of 9 points. The ground is white, so that a drawing reads the same on a dark page and on a slide. A shape is
 placed by its centre, and the function that draws it returns the points at which arrows start and end.
 """
@@ -17,7 +17,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon,
 
 from physnets.inputs import items, number, numbers, short, text, whole
 
-WIDEST, POINTS = 5.0, 13
+WIDEST, POINTS = 5.0, 14
 LINE = "0.35"  # connections: grey, so that shapes and letters stand out
 Point = Sequence[float]
 

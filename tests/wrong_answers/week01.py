@@ -129,7 +129,7 @@ def hinges(x, y):
 # Section: Training all weights
 # Hint: One start that got stuck moves your result more than it should: which summary of the five was asked for?
 def train(parameters):
-    return least_squares(lambda p: network(p, r_fit) - morse(r_fit), parameters, max_nfev=100).x
+    return least_squares(lambda p: network(p, r_fit) - morse(r_fit), parameters, max_nfev=30).x
 
 
 def median_error(M):
@@ -143,7 +143,7 @@ def median_error(M):
 # Section: Random hidden weights
 # Hint: On which distances did the training see the energies, and on which are you asked to judge it?
 def train(parameters):
-    return least_squares(lambda p: network(p, r_fit) - morse(r_fit), parameters, max_nfev=100).x
+    return least_squares(lambda p: network(p, r_fit) - morse(r_fit), parameters, max_nfev=30).x
 
 
 def median_error(M):
@@ -173,7 +173,7 @@ def median_error(M):
 # Section: Training all weights
 # Hint: All of your five errors are equal: what has to differ from one start to the next?
 def train(parameters):
-    return least_squares(lambda p: network(p, r_fit) - morse(r_fit), parameters, max_nfev=100).x
+    return least_squares(lambda p: network(p, r_fit) - morse(r_fit), parameters, max_nfev=30).x
 
 
 def median_error(M):
