@@ -7,7 +7,7 @@ NOT_LOCKED = $(addprefix --deselect tests/,test_packaging.py::test_this_environm
 	test_notebooks.py::test_rerunning_a_numpy_lecture_changes_no_byte)
 BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help book test slides pdf browser lab notebooks exercises bench lint lock oldest newest address clean
+.PHONY: help book test slides pdf browser class lab notebooks exercises replicate bench lint lock oldest newest address clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -27,6 +27,9 @@ pdf: $(VENV)/ready  ## print the whole book into _build/course.pdf; needs Chromi
 browser: $(VENV)/ready  ## look at every page of the book in Chromium: barriers, formulas, pictures, links; some minutes
 	$(BIN)/python -m pytest tests/test_browser.py -m browser --numprocesses=0 --no-cov
 
+class: $(VENV)/ready  ## grade a class of 120, look at the formgrader in Chromium, try all exercises with odd answers; some minutes
+	$(BIN)/python -m pytest tests/test_grading*.py -m browser --numprocesses=0 --no-cov
+
 lab: $(VENV)/ready  ## open JupyterLab on the contents of the course
 	$(BIN)/jupyter lab --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/welcome.md
 
@@ -35,6 +38,9 @@ notebooks: $(VENV)/ready  ## run every notebook again and store its outputs
 
 exercises: $(VENV)/ready  ## make the students' exercise notebooks from the sources in assignments/
 	$(BIN)/python tools/exercises.py
+
+replicate: $(VENV)/ready  ## run every lecture under twenty other seeds and count what held; hours, and it goes on where it was stopped
+	$(BIN)/python tools/replicate.py
 
 bench: $(VENV)/ready  ## time grids and roll-outs against plain loops, about eight minutes; the table goes into the book
 	$(BIN)/python tools/bench.py

@@ -85,18 +85,25 @@ def _cost(cost, theta):
     return value
 
 
-def what_you_should_see(rows: Iterable[tuple[str, float | Sequence[float], float, float]]) -> None:
-    """Show a lecture's headline results beside the bands expected of them, and raise if one lies outside.
+def what_you_should_see(
+    rows: Iterable[tuple[str, float | Sequence[float], float, float]],
+    conclusions: Iterable[tuple[str, bool | Sequence[bool]]] = (),
+) -> None:
+    """Show a lecture's headline results beside the bands expected of them, its conclusions beside whether they hold, and raise if one fails.
 
-    The regression test compares the quantities and their bands, never the measured values.
+    The regression test compares the quantities, their bands and the conclusions, never the measured values.
 
     Args:
         rows: one tuple for each result: what was measured (a text), the value or the values over several seeds, and the lowest and
             highest value expected. Of several values, every one has to lie in the band.
+        conclusions: one tuple for each: a sentence, and the condition on which it rests, True or False; of several conditions, one for
+            each start, all have to hold.
 
     Raises:
-        ValueError: the table is empty, a row is no such tuple, a text has a `|`, or a band is upside down or not finite.
-        AssertionError: a value is outside its band (or not a number); the message names each such row. The table is shown first.
+        ValueError: the table is empty, a row or a conclusion is no such tuple, a text has a `|`, a band is upside down or not finite, or a
+            condition is neither True nor False.
+        AssertionError: a value is outside its band (or not a number), or a conclusion does not hold; the message names each of them. Both
+            tables are shown first.
     """
     table = ["| Quantity | Measured | Expected |", "|---|---|---|"]
     outside = []
@@ -104,8 +111,7 @@ def what_you_should_see(rows: Iterable[tuple[str, float | Sequence[float], float
         if not isinstance(row, tuple | list) or len(row) != 4:
             raise ValueError(f"a row of the table is {short(row)}, expected four things: what was measured, its value, lowest and highest.")
         quantity, value, low, high = row
-        if not isinstance(quantity, str) or "|" in quantity:
-            raise ValueError(f"what was measured is {short(quantity)}, expected a text without a '|', which would break the table.")
+        _check_cell(quantity, "what was measured")
         values = numbers(value, f"the value of {short(quantity)}", finite=False)
         low, high = number(low, f"the lower end of {short(quantity)}"), number(high, f"the upper end of {short(quantity)}")
         if low > high:
@@ -116,12 +122,37 @@ def what_you_should_see(rows: Iterable[tuple[str, float | Sequence[float], float
             outside.append(f"{quantity} is {shown}, expected {low:.4g} to {high:.4g}")
     if len(table) == 2:
         raise ValueError("the table has no rows, expected at least one result.")
+    verdicts = [_verdict(pair) for pair in items(conclusions, "the conclusions")]
+    if verdicts:
+        table += ["", "| Conclusion | Holds |", "|---|---|", *(f"| {sentence} | {shown} |" for sentence, shown, _ in verdicts)]
+    untrue = [f"{sentence} ({shown})" for sentence, shown, holds in verdicts if not holds]
 
     from IPython.display import Markdown, display  # only a notebook has a display
 
     display(Markdown("\n".join(table)))
-    if outside:
-        raise AssertionError("outside the expected band: " + "; ".join(outside) + ".")
+    failed = {"outside the expected band": outside, "expected to hold": untrue}
+    if outside or untrue:
+        raise AssertionError(" ".join(f"{what}: {'; '.join(found)}." for what, found in failed.items() if found))
+
+
+def _verdict(conclusion):
+    """A conclusion's sentence, what is shown of its condition, and whether it holds."""
+    if not isinstance(conclusion, tuple | list) or len(conclusion) != 2:
+        raise ValueError(f"a conclusion is {short(conclusion)}, expected two things: a sentence and its condition.")
+    sentence, condition = conclusion
+    _check_cell(sentence, "a conclusion")
+    held = numbers(condition, f"the condition of {short(sentence)}", (), ("starts",), dtype=None)
+    if held.dtype != bool:
+        raise ValueError(
+            f"the condition of {short(sentence)} is {short(condition)}, expected True or False, or one of them for each start."
+        )
+    shown = f"{held.sum()} of {held.size}" if held.ndim else "yes" if held else "no"
+    return sentence.rstrip("."), shown, bool(held.all())
+
+
+def _check_cell(value, what):
+    if not isinstance(value, str) or "|" in value or "\n" in value:
+        raise ValueError(f"{what} is {short(value)}, expected a text without a '|' or a line break, which would break the table.")
 
 
 def expect(what: str, got: object, wanted: object, rtol: float = 1e-6, atol: float = 1e-12) -> None:

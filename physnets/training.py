@@ -1,8 +1,8 @@
 """Many trainings of one network, each exactly as Keras' own `fit` would do it, in a fraction of the time.
 
 Of a small network's epoch in `fit` nearly all is spent between the steps, in Python. Here the whole training, every step of every epoch, the
-judging and the early stopping, is one compiled program. It is traced once for each processor core and then run for one member after
-another, with that member's initial weights, learning rate and data; nothing is shared, so a member that diverges disturbs nobody.
+judging and the early stopping, is one compiled program. It is traced once and then run for one member after another, on every processor
+core, with that member's initial weights, learning rate and data; no variable is shared, so a member that diverges disturbs nobody.
 """
 
 import inspect
@@ -12,7 +12,9 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -32,9 +34,8 @@ Build = Callable[..., "keras.Model"]
 
 EVALUATION_BATCH = 500  # samples; bounds the memory that a network's activations take at once
 STEPS_A_CALL = 500  # after so many steps the progress is shown
-STEPS_A_THREAD = 2000  # every thread traces the program anew, which takes as long as some thousand steps of a small network
 MOST_THREADS = 4
-_ONE_AT_A_TIME = threading.Lock()  # the random state belongs to the process
+_ONE_AT_A_TIME = threading.Lock()  # what is built or traced: the random state belongs to the process, a trace's variables to the program
 _SETTINGS = ("seed", "eta", "lmbd")  # the columns that the engine sets; all others go to the function that builds the model
 
 
@@ -225,21 +226,23 @@ def train_members(
 def _train_piece(build, arguments, table, data, how, update) -> list[dict]:
     """Train members of one kind, in as many threads as there are cores for them."""
     seeds = table["seed"]
-    starts = {seed: _arrays(_new(build, arguments, seed)) for seed in dict.fromkeys(seeds)}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    n = len(data["parts"]["training"][0]) if data["rows"] is None else data["rows"].shape[1]
-    steps = how["epochs"] * -(-n // how["batch_size"]) * len(seeds)
-    threads = min(len(seeds), cores, MOST_THREADS, 1 + steps // STEPS_A_THREAD) if update else 1
-    programs = [_Program(_new(build, arguments), data["parts"], how) for _ in range(threads)]
+    threads = min(len(seeds), cores, MOST_THREADS) if update else 1
+    program = _Program(_new(build, arguments), data["parts"], how)
     stop = threading.Event()
 
+    def own(member: int) -> tuple:
+        rows, weights = data["rows"], data["weights"]
+        return None if rows is None else rows[member], weights if weights is None or weights.ndim == 1 else weights[member]
+
     def share(first: int) -> list[dict]:
+        variables = program.variables()
         return [
-            programs[first].train(
+            program.train(
+                variables,
                 starts[seeds[member]],
                 {name: values[member] for name, values in table.items()},
-                None if data["rows"] is None else data["rows"][member],
-                data["weights"] if data["weights"] is None or data["weights"].ndim == 1 else data["weights"][member],
+                *own(member),
                 update or (lambda done: None),
                 stop,
             )
@@ -247,6 +250,10 @@ def _train_piece(build, arguments, table, data, how, update) -> list[dict]:
         ]
 
     with ThreadPoolExecutor(threads) as pool:
+        compiled = pool.submit(program.compile, *own(0))
+        # Models are made here, in Python, while the compiler works; Keras' settings, such as its precision, belong to this thread.
+        starts = {seed: _arrays(_new(build, arguments, seed)) for seed in dict.fromkeys(seeds)}
+        compiled.result()
         shares = [pool.submit(share, first) for first in range(threads)]
         try:
             found = [one.result() for one in shares]
@@ -257,7 +264,7 @@ def _train_piece(build, arguments, table, data, how, update) -> list[dict]:
 
 
 class _Program:
-    """A model of its own with the compiled program that trains it, to be run for one member after another."""
+    """A model and the compiled program that trains it, to be run for one member after another with variables of each thread's own."""
 
     def __init__(self, model: "keras.Model", parts: dict[str, Data], how: dict):
         import keras
@@ -270,72 +277,114 @@ class _Program:
             _batch_last(model)
         self.parts = {name: (tf.constant(x), tf.constant(t)) for name, (x, t) in parts.items()}
         self.optimizer.build(model.trainable_variables)
-        self.at_start = [(variable, variable.numpy()) for variable in self.optimizer.variables]
         _prepare(model, *(array[:2] for array in parts["training"]))
-        self.variables = [*model.trainable_variables, *model.non_trainable_variables]
+        self.weights = [*model.trainable_variables, *model.non_trainable_variables]
         self.kernels = [variable for variable in model.trainable_variables if variable.name == "kernel"]
-        self.penalty = keras.Variable(0.0, trainable=False)
-        self.best = [keras.Variable(variable, trainable=False) for variable in self.variables] if how["patience"] else []
-        self.lowest, self.waited = (keras.Variable(0.0, trainable=False) for _ in range(2))
+        self.penalty, self.lowest, self.waited = (keras.Variable(0.0, trainable=False) for _ in range(3))
+        self.best = [keras.Variable(variable, trainable=False) for variable in self.weights] if how["patience"] else []
+        self.state = [
+            *self.weights,
+            *self.best,
+            *self.optimizer.variables,
+            *model.metrics_variables,
+            self.penalty,
+            self.lowest,
+            self.waited,
+        ]
+        self.initial = [variable.numpy() for variable in self.state]
         self.traced = {}
 
-    def train(self, start, settings, rows, weights, update, stop) -> dict:
-        """Train one member; return its weights, history and scores."""
+    def variables(self) -> list:
+        """Return TensorFlow's variables for one thread, a copy of each of the program's own."""
         import tensorflow as tf
 
-        self._reset(start, settings)
+        return [tf.Variable(value, trainable=own.trainable) for own, value in zip(self.state, self.initial, strict=True)]
+
+    def compile(self, rows, weights) -> None:
+        """Let XLA compile the program, by a call that trains no epoch; without XLA there is nothing that takes long."""
+        import tensorflow as tf
+
+        if self.jit:
+            x, t, w, a_call = self._data(rows, weights)
+            orders = tf.zeros((a_call, x.shape[0]), tf.int32)
+            self._call(self._epochs, self.variables(), x, t, w, orders, tf.constant(0), tf.constant(np.inf), jit=True)
+
+    def _data(self, rows, weights) -> tuple:
+        """Inputs, targets and weights of a member's own, and how many epochs one call trains."""
+        import tensorflow as tf
+
         x, t = self.parts["training"]
         w = None if weights is None else tf.constant(weights, "float32")
         if rows is not None:
             x, t, w = tf.gather(x, rows), tf.gather(t, rows), None if w is None else tf.gather(w, rows)
+        steps = -(-x.shape[0] // self.how["batch_size"])
+        return x, t, w, min(self.how["epochs"], -(-STEPS_A_CALL // steps))
+
+    def train(self, variables, start, settings, rows, weights, update, stop) -> dict:
+        """Train one member; return its weights, history and scores."""
+        import tensorflow as tf
+
+        of = self._start(variables, start, settings)
+        x, t, w, a_call = self._data(rows, weights)
         rng = np.random.default_rng(settings["seed"])
         n, epochs = x.shape[0], self.how["epochs"]
-        batch_size = min(self.how["batch_size"], n)
-        a_call = min(epochs, -(-STEPS_A_CALL // -(-n // batch_size)))
         records, done, patience = [], 0, self.how["patience"] or np.inf
-        while done < epochs and self.waited.numpy() < patience and not stop.is_set():
-            orders = [np.arange(n) if batch_size == n else rng.permutation(n) for _ in range(a_call)]
+        while done < epochs and of[id(self.waited)].numpy() < patience and not stop.is_set():
+            orders = [np.arange(n) if self.how["batch_size"] >= n else rng.permutation(n) for _ in range(a_call)]
             now = min(a_call, epochs - done)
             order = tf.constant(np.stack(orders), tf.int32)
             limits = tf.constant(now), tf.constant(patience, tf.float32)
-            record = self._call(self._epochs, x, t, w, order, *limits, jit=self.jit)
+            record = self._call(self._epochs, variables, x, t, w, order, *limits, jit=self.jit)
             records.append({name: values.numpy()[:now] for name, values in record.items()})
             done += now
             update(now)
         history = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
         trained_for = int(np.sum(history.pop("trained")))
-        for variable, kept in zip(self.variables, self.best, strict=False):  # there are none without a patience
-            variable.assign(kept)
         history = {
             name: np.pad(values[:trained_for], (0, epochs - trained_for), constant_values=np.nan) for name, values in history.items()
         }
-        arrays = _arrays(self.model)
+        for variable, kept in zip(self.weights, self.best, strict=False):  # there are none without a patience
+            of[id(variable)].assign(of[id(kept)])
+        arrays = [of[id(variable)].numpy() for variable in self.weights]
         diverged = not all(np.isfinite(array).all() for array in arrays)
         scores = {"epochs": trained_for, "diverged": diverged}
         for part, (inputs, targets) in (self.parts | {"training": (x, t)}).items():
-            for name, value in self._call(self._judge, inputs, targets).items():
+            for name, value in self._call(self._judge, variables, inputs, targets).items():
                 scores[f"{part} {name}"] = np.nan if diverged else float(value)
         return {"weights": arrays, "history": history, "scores": scores}
 
-    def _call(self, function, *arguments, jit=False):
-        """Call a function of tensors as a compiled program, traced at the first call with arguments of these shapes."""
+    def _start(self, variables, start, settings) -> dict:
+        """Set a thread's variables to a member's beginning; return them by the `id` of the program's own that each stands for."""
+        of = dict(zip(map(id, self.state), variables, strict=True))
+        for variable, value in zip(variables, self.initial, strict=True):
+            variable.assign(value)
+        for variables_of_weights in (self.weights, self.best):
+            for variable, array in zip(variables_of_weights, start, strict=False):
+                of[id(variable)].assign(array)
+        if "eta" in settings:
+            of[id(self.optimizer.learning_rate)].assign(settings["eta"])
+        of[id(self.penalty)].assign(settings.get("lmbd", 0.0))
+        of[id(self.lowest)].assign(np.inf)
+        return of
+
+    def _call(self, function, variables, *arguments, jit=False):
+        """Call one of the functions of tensors below as a compiled program with a thread's variables; the first call traces it."""
         import tensorflow as tf
 
-        key = (function.__name__, *(None if argument is None else tuple(argument.shape) for argument in arguments))
-        if key not in self.traced:
-            self.traced[key] = tf.function(function, jit_compile=jit).get_concrete_function(*arguments)
-        return self.traced[key](*arguments)
+        if function not in self.traced:
+            with _ONE_AT_A_TIME:
+                if function not in self.traced:  # another thread may have been faster
+                    compiled = tf.function(partial(self._with, function), autograph=False, jit_compile=jit)
+                    any_n = [tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in arguments] if function == self._judge else arguments
+                    self.traced[function] = compiled.get_concrete_function(variables, *any_n)
+        return self.traced[function](variables, *arguments)
 
-    def _reset(self, start, settings) -> None:
-        for variable, array in (*zip(self.variables, start, strict=True), *self.at_start):
-            variable.assign(array)
-        for variable, array in zip(self.best, start, strict=False):
-            variable.assign(array)
-        if "eta" in settings:
-            self.optimizer.learning_rate = settings["eta"]
-        self.penalty.assign(settings.get("lmbd", 0.0))
-        self.lowest.assign(np.inf)
-        self.waited.assign(0.0)
+    def _with(self, function, variables, *arguments):
+        """While a function is traced, let Keras' variables stand for the ones that the program is given as its arguments."""
+        with ExitStack() as stack:
+            for own, given in zip(self.state, variables, strict=True):
+                stack.enter_context(mock.patch.object(own._value, "_handle", given.handle))
+            return function(*arguments)
 
     def _epochs(self, x, t, w, orders, epochs, patience):
         """Train some epochs, shape of `orders` (epochs, n); return what Keras records of each, and whether it was trained."""
@@ -345,20 +394,21 @@ class _Program:
         batch_size = min(self.how["batch_size"], n)
         judged = self.parts.get("validation")
         names = list(self._metrics()) + ([f"val_{name}" for name in self._metrics()] if judged else []) + ["trained"]
+
+        def one_epoch(epoch, records):
+            self._forget()
+            order = tf.gather(orders, epoch)
+            total = self._over_batches(n, batch_size, lambda places: self._step(x, t, w, tf.gather(order, places)), self.jit)
+            found = self._metrics() | {"loss": total / n, "trained": 1.0}
+            if judged:
+                scores = self._judge(*judged, self.jit)
+                found |= {f"val_{name}": value for name, value in scores.items()}
+                if self.how["patience"]:
+                    self._watch(scores["loss"])
+            return epoch + 1, {name: record.write(epoch, tf.cast(found[name], tf.float32)) for name, record in records.items()}
+
         records = {name: tf.TensorArray(tf.float32, most, element_shape=()) for name in names}
-        for epoch in tf.range(epochs):
-            if self.waited.value < patience:
-                self._forget()
-                order = tf.gather(orders, epoch)
-                total = self._over_batches(n, batch_size, lambda places: self._step(x, t, w, tf.gather(order, places)), self.jit)  # noqa: B023
-                found = self._metrics() | {"loss": total / n}
-                if judged:
-                    scores = self._judge(*judged, self.jit)
-                    found |= {f"val_{name}": value for name, value in scores.items()}
-                    if self.how["patience"]:
-                        self._watch(scores["loss"])
-                found["trained"] = tf.ones(())
-                records = {name: record.write(epoch, tf.cast(found[name], tf.float32)) for name, record in records.items()}
+        _, records = tf.while_loop(lambda epoch, _: (epoch < epochs) & (self.waited.value < patience), one_epoch, (0, records))
         return {name: record.stack() for name, record in records.items()}
 
     def _step(self, x, t, w, rows):
@@ -396,25 +446,23 @@ class _Program:
             loss = self._loss(part, targets, outputs, None, training=False)
             return tf.cast(loss, tf.float32) * tf.cast(tf.shape(places)[0], tf.float32)
 
+        n = x.shape[0] or tf.shape(x)[0]
         self._forget()
-        total = self._over_batches(x.shape[0], EVALUATION_BATCH, one_batch, jit)
-        return self._metrics() | {"loss": total / x.shape[0]}
+        total = self._over_batches(n, EVALUATION_BATCH, one_batch, jit)
+        return self._metrics() | {"loss": total / tf.cast(n, tf.float32)}
 
     @staticmethod
     def _over_batches(n, batch_size, function, jit):
         """The sum of `function(places)` over batches of the places 0 to n - 1."""
         import tensorflow as tf
 
-        total = tf.zeros(())
-        if jit:  # XLA knows no lengths that change, so the last batch is traced apart
-            for batch in tf.range(n // batch_size):
-                total += function(batch * batch_size + tf.range(batch_size))
-            if n % batch_size:
-                total += function(tf.range(n // batch_size * batch_size, n))
-        else:
-            for start in tf.range(0, n, batch_size):
-                total += function(tf.range(start, tf.minimum(start + batch_size, n)))
-        return total
+        if not jit:
+            return _loop(0, n, batch_size, lambda start: function(tf.range(start, tf.minimum(start + batch_size, n))))
+        end = n // batch_size * batch_size
+        total = _loop(0, end, batch_size, lambda start: function(start + tf.range(batch_size))) if end else 0.0
+        return (
+            total + function(tf.range(end, n)) if end < n else total
+        )  # XLA knows no lengths that change, so the last batch is traced apart
 
     def _watch(self, loss) -> None:
         """Keep the weights if they are the best so far, or count one more epoch in vain."""
@@ -423,7 +471,7 @@ class _Program:
         better = loss < self.lowest.value
         self.lowest.assign(tf.where(better, loss, self.lowest.value))
         self.waited.assign(tf.where(better, 0.0, self.waited.value + 1))
-        for kept, variable in zip(self.best, self.variables, strict=False):
+        for kept, variable in zip(self.best, self.weights, strict=False):
             kept.assign(tf.where(better, variable.value, kept.value))
 
     def _metrics(self) -> dict:
@@ -433,6 +481,13 @@ class _Program:
     def _forget(self) -> None:
         for metric in self.model.metrics:
             metric.reset_state()
+
+
+def _loop(start, end, step, function):
+    """The sum of `function(start)` over the starts of all steps, as a loop within a compiled program."""
+    import tensorflow as tf
+
+    return tf.while_loop(lambda start, _: start < end, lambda start, total: (start + step, total + function(start)), (start, 0.0))[1]
 
 
 def _has_sound_compiler() -> bool:

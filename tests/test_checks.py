@@ -247,7 +247,10 @@ def test_the_table_raises_exactly_when_a_value_is_outside(values, band):
     ("rows", "message"),
     [
         ([], r"^the table has no rows, expected at least one result\.$"),
-        ([("|E|", 1, 0, 2)], r"^what was measured is '\|E\|', expected a text without a '\|', which would break the table\.$"),
+        (
+            [("|E|", 1, 0, 2)],
+            r"^what was measured is '\|E\|', expected a text without a '\|' or a line break, which would break the table\.$",
+        ),
         ([("E", [], 0, 2)], r"^the shape of the value of 'E' is \(0,\), expected at least one number with no length 0\.$"),
         ([("E", 1, 2, 0)], r"^the band of 'E' is 2 to 0, expected the lower end first\.$"),
         ([("E", 1, np.nan, 2)], r"^the lower end of 'E' is nan, expected a finite number\.$"),
@@ -262,6 +265,56 @@ def test_the_table_raises_exactly_when_a_value_is_outside(values, band):
 def test_a_table_that_cannot_be_written_is_refused(shown, rows, message):
     with pytest.raises(ValueError, match=message):
         what_you_should_see(rows)
+    assert not shown
+
+
+def test_conclusions_are_shown_below_the_results_with_how_often_they_hold(shown):
+    what_you_should_see(
+        [("loss", 0.5, 0, 1)],
+        [("Training lowers the loss.", np.bool_(True)), ("Every start learns.", np.array([0.1, 0.2, 0.3]) < 0.4)],
+    )
+    assert shown == [
+        "| Quantity | Measured | Expected |\n|---|---|---|\n| loss | 0.5 | 0 to 1 |\n\n"
+        "| Conclusion | Holds |\n|---|---|\n| Training lowers the loss | yes |\n| Every start learns | 3 of 3 |"
+    ]
+
+
+def test_conclusions_that_do_not_hold_are_shown_first_and_then_raise_beside_the_bands(shown):
+    with pytest.raises(AssertionError) as caught:
+        what_you_should_see(
+            [("loss", 2.0, 0, 1), ("epochs", 3, 1, 5)],
+            [("A wins.", [True, False, True]), ("B wins.", True), ("C wins.", False)],
+        )
+    assert str(caught.value) == "outside the expected band: loss is 2, expected 0 to 1. expected to hold: A wins (2 of 3); C wins (no)."
+    assert "| A wins | 2 of 3 |\n| B wins | yes |\n| C wins | no |" in shown[0]
+
+
+@given(st.lists(st.booleans(), min_size=1))
+def test_a_conclusion_raises_exactly_when_one_of_its_starts_fails(held):
+    with mock.patch("IPython.display.display") as display:
+        try:
+            what_you_should_see([("x", 1, 0, 2)], [("It holds.", held)])
+        except AssertionError:
+            assert not all(held)
+        else:
+            assert all(held)
+    display.assert_called_once()
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "message"),
+    [
+        ("It holds.", r"^a conclusion is 'It holds\.', expected two things: a sentence and its condition\.$"),
+        ((1, True), r"^a conclusion is 1, expected a text without"),
+        (("a | b", True), r"^a conclusion is 'a \| b', expected a text without"),
+        (("It holds.", 0.9), r"^the condition of 'It holds\.' is 0\.9, expected True or False, or one of them for each start\.$"),
+        (("It holds.", [1, 1]), r"^the condition of 'It holds\.' is \[1, 1\], expected True or False"),
+        (("It holds.", []), r"^the shape of the condition of 'It holds\.' is \(0,\), expected one number or \(starts,\)"),
+    ],
+)
+def test_a_conclusion_that_cannot_be_judged_is_refused(shown, conclusion, message):
+    with pytest.raises(ValueError, match=message):
+        what_you_should_see([("loss", 0.5, 0, 1)], [conclusion])
     assert not shown
 
 

@@ -7,11 +7,10 @@ import nbformat
 import numpy as np
 import pytest
 
-from tools import exercises, grading
+from tools import exercises, grading, mistakes
 from tools.exercises import PUBLISHED, TABLE, prepared, sources, students_version
 
 ROOT = Path(__file__).resolve().parent.parent
-WRONG = ROOT / "tests" / "wrong_answers"
 WEEKS = [path.stem for path in sources()]
 KINDS = {"derive and implement", "predict, then run", "find the bug", "extend the lecture"}
 HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS", re.MULTILINE | re.DOTALL)
@@ -33,13 +32,6 @@ def cells(notebook, role: str) -> dict[str, str]:
         "check": lambda about: about["grade"] and not about["solution"],
     }[role]
     return {graded(c)["grade_id"]: c.source for c in notebook.cells if c.cell_type == "code" and graded(c) and is_role(graded(c))}
-
-
-def written(week: str) -> list[tuple[str, str, str]]:
-    """The wrong answers kept for a week: exercise, what is wrong, code."""
-    blocks = re.split(r"^# %% ", (WRONG / f"{week}.py").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    heads = [block.partition("\n") for block in blocks]
-    return [(*head.split(": ", 1), body) for head, _, body in heads]
 
 
 def visible(check: str) -> str:
@@ -137,11 +129,17 @@ def test_every_hidden_test_finds_a_wrong_answer_kept_for_it(week):
     """A wrong answer fails its check, and of each exercise at least one is found by the hidden part alone."""
     lesson = Class(week)
     caught = dict.fromkeys(lesson.checks, 0)
-    for name, what, code in written(week):
-        answers = lesson.solved | {name: code}
-        assert lesson.verdict(lesson.checks[name], answers), f"{name}: {what}"
-        caught[name] += lesson.verdict(visible(lesson.checks[name]), answers) is None
+    for wrong in mistakes.written(week):
+        answers = lesson.solved | {wrong.exercise: wrong.code}
+        assert lesson.verdict(lesson.checks[wrong.exercise], answers), f"{wrong.exercise}: {wrong.what}"
+        caught[wrong.exercise] += lesson.verdict(visible(lesson.checks[wrong.exercise]), answers) is None
     assert all(caught.values()), caught
+
+
+@pytest.mark.parametrize("week", WEEKS)
+def test_the_model_answer_says_what_each_point_is_for(week):
+    (model,) = [cell for cell in source(week).cells if cell.cell_type == "markdown" and graded(cell).get("solution")]
+    assert len(re.findall(r"^- \*\*1 point\*\*: \S.+\.$", model.source, re.MULTILINE)) == graded(model)["points"]
 
 
 @pytest.mark.parametrize("week", WEEKS)

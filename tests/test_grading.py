@@ -1,5 +1,9 @@
-"""From a hand-out to marks, for a class of thirty, some of whom would rather have the marks than the knowledge."""
+"""From a hand-out to marks, for a small class, some of whom would rather have the marks than the knowledge.
 
+Attacks by code are tried here on the sandbox and the checks alone, without nbgrader's steps; `make class` hands them in.
+"""
+
+import copy
 import csv
 import http.server
 import json
@@ -9,11 +13,14 @@ import threading
 from pathlib import Path
 
 import nbformat
-import numpy as np
-import psutil
 import pytest
+from bs4 import BeautifulSoup
+from nbgrader.api import Gradebook
 
-from tools import course, exercises, grading, sandboxed
+from tests.test_grading_files import MENDED
+from tests.test_grading_sandbox import left_behind
+from tools import course, exercises, feedback, grading
+from tools.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 WEEK = "week01"
@@ -108,7 +115,7 @@ def hostile(canary: Path, gradebook: Path, neighbour: Path, address: str) -> dic
             },
             ALL - 2,
         ),
-        "replaces the program": ({4: "import sys\nsys.modules['__main__'].__dict__.clear()"}, 0),
+        "replaces the program": ({4: "import sys\nsys.modules['__main__'].__dict__.clear()"}, POINTS[1] + POINTS[2] + POINTS[3]),
         "returns what cannot be data": (
             {2: "def count_parameters(sizes):\n    return (x for x in sizes)\ndef count_multiplications(sizes, n):\n    return object()"},
             ALL - 2,
@@ -116,17 +123,42 @@ def hostile(canary: Path, gradebook: Path, neighbour: Path, address: str) -> dic
     }
 
 
-def put(folder: Path, name: str, notebook: nbformat.NotebookNode, answers: dict[str, str]) -> None:
+# Those whose feedback is looked at.
+HANDED_IN = ["partly right", "endless loop in a function", "equal to everything"]
+# Right answers that a notebook takes: written with IPython's own means, and names used again where their check has passed.
+INVENTIVE = {
+    1: "%time from fractions import Fraction\ndisplay(1)\ndef helper(n):\n    return [Fraction(1)] * n\n"
+    "def coincidence(n, k):\n    return (x for x in (helper(n), Fraction(1, 2) - k))",
+    2: "files = !ls\nawait __import__('asyncio').sleep(0)\nrng = np.random.default_rng(5)\n\ndef count_parameters(sizes):\n"
+    '    """%"""\n    return sum((left + 1) * right for left, right in pairwise(sizes))\n\n'
+    "def count_multiplications(sizes, n):\n    return n * sum(left * right for left, right in pairwise(sizes))\nnp.diff?",
+    4: "def helper(z):\n    return np.where(z > 0, 1, 0.01)\ndef slopes(z):\n    sigma = 1 / (1 + np.exp(-z))\n"
+    "    rows = [sigma * (1 - sigma), 1 - np.tanh(z) ** 2, helper(z), np.where(z > 0, 1, np.exp(np.minimum(z, 0)))]\n    return [list(row) for row in rows]",
+    5: "from collections import namedtuple\nNet = namedtuple('Net', 'c v')\ndef helper(x, y):\n    return np.diff(np.diff(y) / np.diff(x), prepend=0)\n"
+    "def hinges(x, y):\n    return Net(y[0], helper(x, y))",
+}
+AFTERWARDS = "r_fit = np.linspace(1, 2, 7)\nmedian_error = hinges = None\nimport matplotlib.pyplot as plt\nplt.plot(r_fit);"
+ATTACKS = [
+    "<script>document.title = 'taken'</script>",
+    "<img src=x onerror=\"document.title = 'taken'\">",
+    "<svg onload=\"document.title = 'taken'\"></svg>",
+    "[plot](javascript:document.title='taken')",
+    "<iframe srcdoc=\"<script>parent.document.title = 'taken'</script>\"></iframe>",
+]
+
+
+def put(
+    folder: Path, name: str, notebook: nbformat.NotebookNode, answers: dict[str, str], file=f"{WEEK}/{WEEK}.ipynb", change=None
+) -> None:
+    """Hand in a notebook with these answers, after something has become of it."""
     for cell in notebook.cells:
         name_of_cell = cell.metadata.get("nbgrader", {}).get("grade_id")
         cell.source = answers.get(name_of_cell, cell.source)
-    path = folder / "submitted" / name / WEEK / f"{WEEK}.ipynb"
+    if change:
+        change(notebook)
+    path = folder / "submitted" / name / file
     path.parent.mkdir(parents=True)
-    nbformat.write(notebook, path)
-
-
-def without_checks(notebook: nbformat.NotebookNode) -> None:
-    notebook.cells = [cell for cell in notebook.cells if not cell.metadata.get("nbgrader", {}).get("grade_id", "").endswith("-check")]
+    path.write_text(json.dumps(notebook))
 
 
 def checks_rewritten(notebook: nbformat.NotebookNode) -> None:
@@ -136,69 +168,203 @@ def checks_rewritten(notebook: nbformat.NotebookNode) -> None:
             cell.metadata.nbgrader.points = 100
 
 
+def attacks(notebook: nbformat.NotebookNode) -> None:
+    """In every kind of cell, and in what code prints and raises."""
+    notebook.cells += [nbformat.v4.new_markdown_cell(attack) for attack in ATTACKS]
+    notebook.cells += [nbformat.v4.new_raw_cell(ATTACKS[0]), nbformat.v4.new_code_cell(f"print({ATTACKS[0]!r})\n{ATTACKS[1]!r}")]
+    notebook.cells += [nbformat.v4.new_code_cell(f"raise type({ATTACKS[1]!r}, (Exception,), {{}})({ATTACKS[0]!r})")]
+
+
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def given_marks(folder: Path) -> dict[str, float]:
+    with (folder / "marks.csv").open(newline="") as file:
+        return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+
+
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory, server):
-    """A class of thirty, handed out, collected and graded. Returns the folder, the marks wanted, and those given."""
+    """A class, handed out, collected and graded. Returns the folder, the marks wanted, and those given."""
     folder = tmp_path_factory.mktemp("class") / "physics-2027"
     canary = tmp_path_factory.mktemp("canary")
     (canary / "kept").write_text("kept")
     course.new(folder, seed=7)
     settings = folder / "nbgrader_config.py"
-    settings.write_text(settings.read_text() + "c.SandboxExecute.seconds_per_cell = 4\nc.SandboxExecute.megabytes = 700\n")
+    settings.write_text(settings.read_text() + "c.SandboxExecute.seconds_per_cell = 8\nc.SandboxExecute.megabytes = 700\n")
     assert course.release(folder, WEEK) == 0
     released = nbformat.read(folder / "release" / WEEK / f"{WEEK}.ipynb", as_version=4)
     solved = nbformat.read(folder / "source" / WEEK / f"{WEEK}.ipynb", as_version=4)
     right = {cell.metadata.nbgrader.grade_id: cell.source for cell in solved.cells if cell.metadata.get("nbgrader", {}).get("solution")}
-    wanted = {"perfect": ALL, "perfect too": ALL, "empty": 0, "without the checks": ALL, "rewrites the checks": 0, "no notebook": 0}
-    copy = lambda: nbformat.from_dict(released)  # noqa: E731
-    for name in ("perfect", "perfect too"):
-        put(folder, name, copy(), right)
-    put(folder, "empty", copy(), {})
-    notebook = copy()
-    without_checks(notebook)
-    put(folder, "without the checks", notebook, right)
-    notebook = copy()
-    checks_rewritten(notebook)
-    put(folder, "rewrites the checks", notebook, {})
-    put(folder, "no notebook", copy(), {})
+    right["w01-6-text"] = "The error falls below 0.01 eV from 16 units on, so 20 are enough."
+    wanted = {"perfect": ALL, "empty": 0, "rewrites the checks": 0, "no notebook": 0, "a PDF": 0, "Meier, Anna": ALL, "renamed": ALL}
+    fresh = lambda: copy.deepcopy(released)  # noqa: E731
+    put(folder, "perfect", fresh(), right)
+    put(folder, "Meier, Anna", fresh(), right)
+    put(folder, "renamed", fresh(), right, f"{WEEK} (1).ipynb")
+    put(folder, "empty", fresh(), {})
+    put(folder, "rewrites the checks", fresh(), {}, change=checks_rewritten)
+    for what in ("everything twice", "no metadata", "odd metadata", "no checks"):
+        put(folder, what, fresh(), right, change=MENDED[what])
+        wanted[what] = ALL
+    inventive = right | {ID.format(number): code for number, code in INVENTIVE.items()}
+    put(folder, "inventive", fresh(), inventive, change=lambda notebook: notebook.cells.append(nbformat.v4.new_code_cell(AFTERWARDS)))
+    wanted["inventive"] = ALL
+    put(folder, "mallory", fresh(), {"w01-6-text": "\n\n".join(ATTACKS)}, change=attacks)
+    wanted["mallory"] = 0
+    put(folder, "no notebook", fresh(), {})
     (folder / "submitted" / "no notebook" / WEEK / f"{WEEK}.ipynb").write_text("this is not JSON")
+    (folder / "submitted" / "a PDF" / WEEK).mkdir(parents=True)
+    (folder / "submitted" / "a PDF" / WEEK / "report.pdf").touch()
+    (folder / "submitted" / "<img src=x onerror=alert(1)>" / WEEK).mkdir(parents=True)
+    (folder / "submitted" / "stray.ipynb").touch()
     neighbour = folder / "submitted" / "perfect" / WEEK / f"{WEEK}.ipynb"
-    for name, (answers, marks) in hostile(canary, folder / "gradebook.db", neighbour, server[0]).items():
-        put(folder, name, copy(), right | {ID.format(number): code for number, code in answers.items()})
-        wanted[name] = marks
-    put(folder, "last in the alphabet", copy(), right)
-    wanted["last in the alphabet"] = ALL
+    for name in HANDED_IN:
+        answers, points = hostile(canary, folder / "gradebook.db", neighbour, server[0])[name]
+        put(folder, name, fresh(), right | {ID.format(number): code for number, code in answers.items()})
+        wanted[name] = points
+    put(folder, "zoe, last in the alphabet", fresh(), right)
+    wanted["zoe, last in the alphabet"] = ALL
     untouched = snapshot(folder / "submitted") | snapshot(canary) | snapshot(ROOT / "physnets")
     course.grade(folder, WEEK, trust=False)
-    with (folder / "marks.csv").open() as file:
-        given = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
     assert snapshot(folder / "submitted") | snapshot(canary) | snapshot(ROOT / "physnets") == untouched
-    assert not [process for process in psutil.process_iter(["cmdline"]) if sandboxed.__file__ in (process.info["cmdline"] or [])]
-    return folder, wanted, given
+    assert left_behind() == []
+    return folder, wanted, given_marks(folder)
 
 
 def test_everybody_gets_the_marks_deserved(marked):
     _, wanted, given = marked
-    assert len(wanted) >= 30
     assert given == wanted
 
 
-def test_nobody_reached_the_server(marked, server):
-    assert server[1] == []
+def errors(week: str, seed: int, answers: dict[str, str], seconds: float, megabytes: int) -> dict[str | None, str]:
+    """What goes wrong in the cells of a solved notebook, by their names, where some answers are others."""
+    notebook = exercises.prepared(nbformat.read(ROOT / "assignments" / week / f"{week}.ipynb", as_version=4), seed)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    locked = {grading.grade_id(cell): cell.source for cell in code if feedback.about(cell).get("locked")}
+    judge = grading.Judge(locked, {name for name in locked if name.endswith("-check")}, seconds, megabytes)
+    steps = [(grading.grade_id(cell), answers.get(grading.grade_id(cell), cell.source)) for cell in code]
+    try:
+        submission = grading.Submission(steps, judge, lambda: Sandbox(seconds, megabytes, 32, trust=False), 120)
+    finally:
+        judge.close()
+    return {name: result["error"] for (name, _), result in zip(steps, submission.results, strict=True) if "error" in result}
+
+
+@pytest.mark.parametrize("name", sorted(hostile(Path(), Path(), Path(), "").keys() - set(HANDED_IN)))
+def test_an_attack_costs_its_own_exercise_alone(marked, server, tmp_path, name):
+    folder, _, _ = marked
+    (tmp_path / "kept").write_text("kept")
+    neighbour = folder / "submitted" / "perfect" / WEEK / f"{WEEK}.ipynb"
+    answers, points = hostile(tmp_path, folder / "gradebook.db", neighbour, server[0])[name]
+    untouched = snapshot(folder) | snapshot(tmp_path) | snapshot(ROOT / "physnets")
+    found = errors(WEEK, 7, {ID.format(number): code for number, code in answers.items()}, seconds=8, megabytes=700)
+    assert sum(POINTS[number] for number in POINTS if ID.format(number) + "-check" not in found) == points, found
+    assert snapshot(folder) | snapshot(tmp_path) | snapshot(ROOT / "physnets") == untouched
+    assert server[1] == [], "nobody reached the server"
 
 
 def test_everybody_who_handed_in_a_notebook_gets_feedback(marked):
     folder, wanted, _ = marked
-    assert {path.parent.parent.name for path in folder.glob("feedback/*/*/*.html")} == wanted.keys() - {"no notebook"}
+    assert {path.parent.parent.name for path in folder.glob("feedback/*/*/*.html")} == wanted.keys() - {"no notebook", "a PDF"}
+
+
+def test_the_summary_names_who_has_no_marks_and_why(marked):
+    text = (marked[0] / f"grading-{WEEK}.txt").read_text()
+    assert text.startswith(f"{WEEK}: {len(marked[1]) - 2} graded, 4 without marks; the marks are in marks.csv.")
+    without = text.partition("Without marks from this run:\n")[2].splitlines()
+    assert [line.strip().partition(": ")[0] for line in without] == ["<img src=x onerror=alert(1)>", "a PDF", "no notebook", "stray.ipynb"]
+    assert "  a PDF: there is no notebook, only week01/report.pdf." in without
+    # Nothing is said of those whose file is as it was handed out.
+    assert "perfect" not in text and "  renamed: the notebook was week01 (1).ipynb" in text.splitlines()
+
+
+def page(folder: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((folder / "feedback" / name / WEEK / f"{WEEK}.html").read_text(), "html.parser")
 
 
 def test_feedback_says_why(marked):
-    page = (marked[0] / "feedback" / "endless loop in a function" / WEEK / f"{WEEK}.html").read_text()
-    assert "your code was stopped: it took longer than 4 seconds" in page
+    found = page(marked[0], "endless loop in a function").text
+    assert "your code was stopped: it took longer than 8 seconds" in found
+
+
+def test_feedback_names_exercises_and_what_is_not_yet_read(marked):
+    folder = marked[0]
+    found = page(folder, "inventive")
+    items = [item.text.split() for item in found.find("ul").find_all("li")]
+    assert " ".join(items[0]) == "Exercise 1.1: A coincidence of several detectors: 2.0 of 2.0"
+    assert " ".join(items[-1]) == "Exercise 1.6: A bond that can break, written answer: not yet marked of 4.0"
+    assert "answers worth 4.0 points are still to be read" in found.text
+    assert found.find_all("img", src=lambda address: address.startswith("data:image/png")), "the student's figure is there"
+    # The model answer and the hidden tests are the instructor's.
+    assert "Model answer" not in found.text and "BEGIN HIDDEN" not in found.text and "the network between its nodes" not in found.text
+    graded = (folder / "autograded" / "inventive" / WEEK / f"{WEEK}.ipynb").read_text()
+    assert "Model answer" in graded and "a width is named and read off" in graded and "the network between its nodes" in graded
+    assert "a width is named and read off" not in found.text
+
+
+def test_feedback_knows_the_mistake(marked):
+    """A mistake that is kept is named with a link to its lecture; another one is not guessed at."""
+    hints = [tag.parent.text for tag in page(marked[0], "partly right").find_all("strong") if tag.text == "A hint."]
+    assert len(hints) == 1 and "one known mistake gives. What you return are the slopes of the pieces; what does one unit do" in hints[0]
+    links = [tag["href"] for tag in page(marked[0], "partly right").find_all("a") if tag.text.startswith("Week 1, “How much can one")]
+    name, _, anchor = links[0].rpartition("/")[2].partition("#")
+    assert (ROOT / "notebooks" / name).is_file() and anchor == "How-much-can-one-hidden-layer-draw%3F"
+    assert "A hint." not in page(marked[0], "perfect").text + page(marked[0], "equal to everything").text
+
+
+def test_nothing_that_a_student_writes_is_a_program_in_a_page(marked):
+    """As HTML; in a browser tests/test_grading_browser.py looks."""
+    found, clean = page(marked[0], "mallory"), page(marked[0], "perfect")
+    assert len(found.find_all("script")) == len(clean.find_all("script"))
+    assert not found.find_all(["iframe", "svg", "object", "embed", "form"])
+    attributes = {name for tag in found.find_all() for name in tag.attrs}
+    assert not [name for name in attributes if name.startswith("on")] and "srcdoc" not in attributes
+    assert not [tag for tag in found.find_all("a") if tag.get("href", "").lower().startswith("javascript")]
+    assert "taken" in found.text, "what was written is shown as a text"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("[a](https://a.org) [b](#b)", '<p><a href="https://a.org">a</a> <a href="#b">b</a></p>'),
+        ("[a](JavaScript:1) [b](&#106;avascript:1)", "<p><a>a</a> <a>b</a></p>"),
+        ("[a](data:text/html,<script>1</script>)", "<p><a>a</a></p>"),
+        ("$a<b$ and `a<b`", "<p>$a&lt;b$ and <code>a&lt;b</code></p>"),
+        ("<p style='position: fixed'>a</p>", "<p>a</p>"),
+        ("</div></textarea><style>*</style>", "&lt;/textarea&gt;&lt;style&gt;*&lt;/style&gt;"),
+        ("![a](data:image/png;base64,AAAA)", '<p><img src="data:image/png;base64,AAAA" alt="a"></p>'),
+        ("![a](data:image/svg+xml;base64,AAAA)", '<p><img alt="a"></p>'),
+        ("![a](https://a.org/seen.png)", '<p><img alt="a"></p>'),
+    ],
+)
+def test_a_text_is_shown_and_does_nothing(written, shown):
+    assert feedback.safe(written) == f"<div>{shown}</div>"
+
+
+def test_marks_given_by_hand_are_kept_and_done(marked):
+    """Marks by hand, a comment, another run; then a changed answer is asked for again."""
+    folder = marked[0]
+    small = folder.parent / "small"
+    shutil.copytree(folder, small, ignore=shutil.ignore_patterns("submitted", "feedback"))
+    for name in ("perfect", "renamed"):
+        shutil.copytree(folder / "submitted" / name, small / "submitted" / name)
+    database = f"sqlite:///{small / 'gradebook.db'}"
+    with Gradebook(database) as gradebook:
+        for name in ("perfect", "renamed"):
+            grade = gradebook.find_grade("w01-6-text", WEEK, WEEK, name)
+            grade.manual_score, grade.needs_manual_grade = 3.5, False
+            gradebook.find_comment("w01-6-text", WEEK, WEEK, name).manual_comment = "Why *there*?"
+        gradebook.db.commit()
+    changed = small / "submitted" / "renamed" / f"{WEEK} (1).ipynb"
+    changed.write_text(changed.read_text().replace("so 20 are enough", "so 30 are enough"))
+    course.grade(small, WEEK, trust=False)
+    with Gradebook(database) as gradebook:
+        asked = {name: gradebook.find_grade("w01-6-text", WEEK, WEEK, name).needs_manual_grade for name in ("perfect", "renamed")}
+    assert asked == {"perfect": False, "renamed": True}
+    assert given_marks(small)["perfect"] == given_marks(small)["renamed"] == ALL + 3.5
+    assert "Why there?" in page(small, "perfect").text
 
 
 def test_without_bubblewrap_untrusted_work_is_refused(tmp_path, monkeypatch):
@@ -207,70 +373,16 @@ def test_without_bubblewrap_untrusted_work_is_refused(tmp_path, monkeypatch):
         course.grade(tmp_path, WEEK, trust=False)
 
 
-@pytest.mark.parametrize("trust", [False, True])
-def test_a_program_is_asked_and_ended(trust):
-    sandbox = grading.Sandbox(seconds=20, megabytes=500, processes=8, trust=trust)
-    assert sandbox.ask(run="import os\ndef double(x):\n    return 2 * x\nprint(os.getcwd())")["printed"].startswith("/tmp")
-    reply = sandbox.ask(call="double", args=sandboxed.encode((np.arange(3.0),)), kwargs=sandboxed.encode({}))
-    np.testing.assert_array_equal(sandboxed.decode(reply["value"]), [0, 2, 4])
-    sandbox.close()
-    assert sandbox.process.returncode is not None and not Path(sandbox.folder.name).exists()
-
-
-@pytest.mark.parametrize("week", [path.stem for path in exercises.sources()])
-def test_solved_exercises_get_all_points_in_the_sandbox(week):
-    """What a check needs from the student has to travel as plain data, within the time."""
-    notebook = exercises.prepared(nbformat.read(ROOT / "assignments" / week / f"{week}.ipynb", as_version=4), seed=2)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    checks = [cell for cell in code if cell.metadata.get("nbgrader", {}).get("grade")]
-    inside = [grading.without_magics(cell.source) for cell in code if cell not in checks]
-    submission = grading.Submission(inside, lambda: grading.Sandbox(20, 2000, 32, trust=False), seconds=120)
-    known, errors = {}, [result["error"] for result in submission.results if "error" in result]
-    for cell in code:
-        if cell in checks:
-            errors += [error for error in [grading.check(cell.source, known, submission).get("error")] if error]
-        elif cell.metadata.get("nbgrader", {}).get("locked"):
-            exec(compile(cell.source, "given", "exec"), known)
-    submission.close()
-    assert errors == []
-
-
-PLAIN = [
-    None,
-    True,
-    3,
-    2.5,
-    "text",
-    [1, [2.0, "x"]],
-    (1, 2),
-    {"a": [1], 2: (3,)},
-    np.arange(6).reshape(2, 3),
-    np.array([1 + 2j]),
-    float("inf"),
-]
-
-
-@pytest.mark.parametrize("value", PLAIN, ids=repr)
-def test_plain_data_goes_there_and_back(value):
-    back = sandboxed.decode(json.loads(json.dumps(sandboxed.encode(value))))
-    assert type(back) is type(value)
-    np.testing.assert_equal(back, value)
+# The answers of these weeks take longest; `make class` tries them.
+SLOW = {"week02", "week05"}
 
 
 @pytest.mark.parametrize(
-    "coded",
-    [
-        {"array": ["|O8", [1], ""]},
-        {"array": ["<f8", [10**12], ""]},
-        {"array": ["no type", [1], ""]},
-        {"dict": [[{"list": []}, 1]]},
-        {"object": 1},
-        [1],
-    ],
+    "week", [pytest.param(path.stem, marks=pytest.mark.browser) if path.stem in SLOW else path.stem for path in exercises.sources()]
 )
-def test_what_is_not_plain_is_refused(coded):
-    with pytest.raises((ValueError, TypeError)):
-        sandboxed.decode(coded)
+def test_solved_exercises_get_all_points_in_the_sandbox(week):
+    """What a check needs from the student has to travel as plain data, within the time."""
+    assert errors(week, 2, {}, seconds=20, megabytes=2000) == {}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ def test_physnets_loads_no_library():
 
 
 @pytest.mark.parametrize(
-    "module", ["start", "data", "inputs", "plots", "checks", "reproducibility", "training", "images", "sequences", "physics", "gan"]
+    "module",
+    ["start", "data", "inputs", "plots", "drawings", "checks", "reproducibility", "training", "images", "sequences", "physics", "gan"],
 )
 def test_no_module_loads_tensorflow(module):
     assert not loaded_by(f"physnets.{module}") & {"tensorflow", "keras"}

@@ -34,6 +34,13 @@ def figures(notebook) -> list[tuple[int, dict]]:
     return found
 
 
+def is_question(predict: dict) -> bool:
+    """Whether this is a question to be answered before a figure is shown: two answers or more, each with its reason, one of them right."""
+    answers = predict.get("answers", [])
+    texts = [predict.get("question"), *(answer.get(part) for answer in answers for part in ("text", "reason"))]
+    return len(answers) >= 2 and all(texts) and [answer.get("right") for answer in answers].count(True) == 1
+
+
 def findings(notebook, folder: Path):
     """Yield one sentence for each rule that the notebook breaks."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -67,6 +74,14 @@ def findings(notebook, folder: Path):
         alt, figure = metadata.get("image", {}).get("alt", ""), metadata.get("figure", {})
         if len(alt) < 40 or not figure.get("caption") or not re.fullmatch(r"fig-w\d+-[a-z0-9-]+", figure.get("name", "")):
             yield f"the figure in cell {number} lacks an alt text that describes it, a caption or a name like fig-w1-width"
+    for number, cell in enumerate(notebook.cells):
+        tags = cell.metadata.get("tags", [])
+        if "drawing" in tags and not ("hide-input" in tags and cell.metadata.get("mystnb", {}).get("figure")):
+            yield f"the drawing in cell {number} shows its code in the book, or is no figure"
+        if "predict" in cell.metadata and not (cell.metadata.get("mystnb", {}).get("figure") and is_question(cell.metadata["predict"])):
+            yield f"the question in cell {number} has no figure, or not a text and two answers or more, each with a reason, of which one is right"
+        if "takeaway" in cell.metadata and not re.fullmatch(r"[A-Z].*[.]", cell.metadata["takeaway"]):
+            yield f"the takeaway of cell {number} is no sentence"
     for target in LINK.findall(prose):
         if not target.startswith(("https://", "http://", "#")) and not (folder / target.partition("#")[0]).is_file():
             yield f"a link leads nowhere: {target}"
@@ -115,6 +130,11 @@ def _edit_prose(old, new):
     return fault
 
 
+def _first(notebook, key, value=None):
+    """The first cell whose metadata have the key, and the value in it."""
+    return next(cell for cell in notebook.cells if key in cell.metadata and (value is None or value in cell.metadata[key]))
+
+
 def _output(**output):
     return lambda notebook: code_cells(notebook)[1].outputs.append(nbformat.v4.new_output(**output))
 
@@ -131,6 +151,9 @@ FAULTS = {
     "median code cell": lambda notebook: [cell.update(source="x = 1\n" * 9 + cell.source) for cell in code_cells(notebook)],
     "lacks an alt text": lambda notebook: notebook.cells[figures(notebook)[0][0]].metadata.mystnb.image.update(alt="a plot"),
     "a caption or a name": lambda notebook: notebook.cells[figures(notebook)[0][0]].metadata.mystnb.figure.update(name="Figure 1"),
+    "shows its code in the book": lambda notebook: _first(notebook, "tags", "drawing").metadata.update(tags=["drawing"]),
+    "of which one is right": lambda notebook: _first(notebook, "predict").metadata.predict.answers[0].update(right=True),
+    "is no sentence": lambda notebook: _first(notebook, "takeaway").metadata.update(takeaway="Layers"),
     "link leads nowhere": _edit_prose("(../book/notation.md)", "(../book/notations.md)"),
     "equations are numbered": _edit_prose(r"\tag{2}", r"\tag{3}"),
     "a line break": _edit_prose(r"\tag{2}", r"\\ \tag{2}"),

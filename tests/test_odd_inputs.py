@@ -87,6 +87,13 @@ def not_trained(build, arguments, table, data, how, update):
 
 
 @functools.cache
+def drawing():
+    from physnets.drawings import canvas
+
+    return canvas(2, 1)
+
+
+@functools.cache
 def generator():
     from physnets.gan import build_generator
 
@@ -108,7 +115,10 @@ EXAMPLES = {
         "gradients": [np.array([1.0, 6.0])],
         "step": 1e-5,
     },
-    "checks.what_you_should_see": lambda: {"rows": [("loss", [0.5, 0.25], 0, 1)]},
+    "checks.what_you_should_see": lambda: {
+        "rows": [("loss", [0.5, 0.25], 0, 1)],
+        "conclusions": [("It falls.", [True, True])],
+    },
     "checks.expect": lambda: {"what": "x", "got": np.array([1.0, 2.0]), "wanted": np.array([1.0, 2.0]), "rtol": 1e-6, "atol": 1e-12},
     "data.registry": dict,
     "data.data_path": lambda: {"name": "digits.npz"},
@@ -144,6 +154,57 @@ EXAMPLES = {
         "frequency": 0.5,
         "position": 1.0,
         "velocity": 0.5,
+    },
+    "drawings.canvas": lambda: {"width": 2.0, "height": 1.0},
+    "drawings.words": lambda: {"ax": drawing(), "at": np.array([1.0, 0.5]), "label": "input", "color": "C0", "ground": "white"},
+    "drawings.unit": lambda: {"ax": drawing(), "at": np.array([1.0, 0.5]), "label": "$x$", "radius": 0.25, "color": "C0"},
+    "drawings.box": lambda: {"ax": drawing(), "at": np.array([1.0, 0.5]), "label": "dense", "size": np.array([1.0, 0.5]), "color": "C0"},
+    "drawings.gate": lambda: {"ax": drawing(), "at": np.array([1.0, 0.5]), "symbol": "tanh", "color": "C0"},
+    "drawings.arrow": lambda: {
+        "ax": drawing(),
+        "start": np.array([0.5, 0.5]),
+        "end": np.array([1.5, 0.5]),
+        "label": "$w$",
+        "curve": 0.25,
+        "color": "C0",
+        "dashed": True,
+    },
+    "drawings.layers": lambda: {
+        "ax": drawing(),
+        "sizes": [2, 1],
+        "at": np.array([0.5, 0.5]),
+        "names": [["$x$", "..."], ["$y$"]],
+        "spacing": np.array([1.0, 0.5]),
+        "radius": 0.25,
+    },
+    "drawings.volume": lambda: {
+        "ax": drawing(),
+        "at": np.array([1.0, 0.5]),
+        "label": "8 x 8",
+        "size": np.array([0.25, 0.5, 0.5]),
+        "color": "C0",
+    },
+    "drawings.pixels": lambda: {
+        "ax": drawing(),
+        "values": np.array([[1.0, 2.0], [3.0, 0.5]]),
+        "at": np.array([1.0, 0.5]),
+        "cell": 0.25,
+        "window": [0, 1, 2, 1],
+        "fmt": ".1f",
+    },
+    "drawings.unrolled": lambda: {
+        "ax": drawing(),
+        "steps": 2,
+        "at": np.array([0.5, 0.5]),
+        "spacing": 1.0,
+        "names": ["x", "h", "y"],
+    },
+    "drawings.graph": lambda: {
+        "ax": drawing(),
+        "places": {"$x$": (0.5, 0.5), "$y$": (1.5, 0.5)},
+        "edges": [("$x$", "$y$")],
+        "values": {"$x$": 1.0},
+        "gradients": {"$x$": 0.5},
     },
     "plots.set_style": dict,
     "plots.heatmap": lambda: {

@@ -172,14 +172,14 @@ def comparisons(digits: Data, short: bool) -> list[Comparison]:
         Comparison("keras-cnn-grid", convolution(10, 3, 50), (images[..., np.newaxis], labels), grid, 100, 100, **digit, jit=True),
         Comparison("lstm-starts", [partial(layers.LSTM, 32), one], prices, twenty, 20, 32, jit=True),
         Comparison("gru-starts", [partial(layers.GRU, 32), one], prices, twenty, 20, 32, jit=True),
-        Comparison("simplernn-starts", [partial(layers.SimpleRNN, 32), one], prices, twenty, 20, 32),
-        Comparison("conv1d-starts", [relu, pool, layers.Flatten, one], prices, twenty, 20, 32),
+        Comparison("simplernn-starts", [partial(layers.SimpleRNN, 32), one], prices, twenty, 20, 32, jit=True),
+        Comparison("conv1d-starts", [relu, pool, layers.Flatten, one], prices, twenty, 20, 32, jit=True),
         Comparison("batchnorm-starts", [*normalised, partial(layers.Dense, 10)], (flat, labels), twenty, 20, 32, **digit, jit=True),
         Comparison("dropout-starts", dropped, (flat, labels), twenty, 20, 32, **digit),
         Comparison("mnist-cnn-starts", convolution(16, 3, 64), mnist, starts(2 if short else 5), 3, 100, loss="crossentropy"),
     ]
     if short:
-        found = [Comparison(**(vars(comparison) | {"epochs": 1})) for comparison in found]
+        found = [Comparison(**(vars(comparison) | {"epochs": 1, "jit": False})) for comparison in found]
     return found
 
 
@@ -207,7 +207,7 @@ def peak() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="few members and one epoch of each")
+    parser.add_argument("--short", action="store_true", help="few members and one epoch of each, without XLA")
     parser.add_argument("--output", type=Path, default=TABLE, help="the file for the table (default: the book's)")
     options = parser.parse_args()
 

@@ -1,4 +1,6 @@
 # %% w08-1: the lecture's condition for weak damping
+# Section: Euler's step is a recurrent cell
+# Hint: The cell is right; the condition for the step holds for weak damping only. Let $R$ be large and look at both eigenvalues.
 def circuit_cell(R, L, C, dt):
     A = np.array([[0, -1 / (L * C)], [1, -R / L]])
     return np.eye(2) + dt * A, dt * np.array([[0, 1 / L]])
@@ -9,6 +11,8 @@ def largest_step(R, L, C):
 
 
 # %% w08-1: transposed, as for a state that is a column
+# Section: Euler's step is a recurrent cell
+# Hint: The step is right; a state is a row here: on which side of it does the matrix stand?
 def circuit_cell(R, L, C, dt):
     A = np.array([[0, 1], [-1 / (L * C), -R / L]])
     return np.eye(2) + dt * A, dt * np.array([[0, 1 / L]])
@@ -20,6 +24,8 @@ def largest_step(R, L, C):
 
 
 # %% w08-1: the slowest eigenvalue instead of the fastest
+# Section: Euler's step is a recurrent cell
+# Hint: Both eigenvalues have to be stable at once: which of them gives way first?
 def circuit_cell(R, L, C, dt):
     A = np.array([[0, -1 / (L * C)], [1, -R / L]])
     return np.eye(2) + dt * A, dt * np.array([[0, 1 / L]])
@@ -31,6 +37,8 @@ def largest_step(R, L, C):
 
 
 # %% w08-2: right for weak damping alone
+# Section: Does training find the weights?
+# Hint: The angle that you take from the trace exists for weak damping alone; try $\gamma > \omega_0$.
 def constants(h, dt):
     W = np.linalg.lstsq(h[:-1], h[1:], rcond=None)[0]
     gamma = -np.log(np.linalg.det(W)) / (2 * dt)
@@ -39,6 +47,8 @@ def constants(h, dt):
 
 
 # %% w08-2: the frequency of the damped swing
+# Section: Does training find the weights?
+# Hint: What you read off is how fast the *damped* balance swings; which frequency is asked for?
 def constants(h, dt):
     W = np.linalg.lstsq(h[:-1], h[1:], rcond=None)[0]
     lam = np.log(np.linalg.eigvals(W).astype(complex)) / dt
@@ -46,11 +56,15 @@ def constants(h, dt):
 
 
 # %% w08-2: as the colleague reads
+# Section: Does training find the weights?
+# Hint: You read the weights as if they were Euler's; training on exact motion finds something else in their place.
 def constants(h, dt):
     return as_the_colleague_reads(h, dt)
 
 
 # %% w08-3: the geometric series, which needs the inverse of I - W
+# Section: From one step to many
+# Hint: Your sum is right where $I - W$ has an inverse: what of the mass without spring?
 def leaning_error(W, epsilon, t):
     return np.asarray(epsilon) @ (np.eye(2) - np.linalg.matrix_power(W, t)) @ np.linalg.inv(np.eye(2) - W)
 
@@ -60,6 +74,8 @@ def wavering_error(W, s, t):
 
 
 # %% w08-3: one term too many
+# Section: From one step to many
+# Hint: How many errors have been made after $t$ steps, and has the last one been carried on already?
 def leaning_error(W, epsilon, t):
     return np.asarray(epsilon) @ sum(np.linalg.matrix_power(W, k) for k in range(t + 1))
 
@@ -69,6 +85,8 @@ def wavering_error(W, s, t):
 
 
 # %% w08-3: random errors added as if they all pointed the same way
+# Section: From one step to many
+# Hint: Independent errors do not pull in the same direction: what of them adds up?
 def leaning_error(W, epsilon, t):
     return np.asarray(epsilon) @ sum(np.linalg.matrix_power(W, k) for k in range(t))
 
@@ -78,6 +96,8 @@ def wavering_error(W, s, t):
 
 
 # %% w08-4: the penalty does not grow with the number of rows
+# Section: A reservoir instead of training
+# Hint: With more rows the penalty should stay as strong beside the error; yours loses its weight.
 def scaled(W, rho):
     return W * rho / np.abs(np.linalg.eigvals(W)).max()
 
@@ -89,6 +109,8 @@ def read_out(states, h, lmbd, washout):
 
 
 # %% w08-4: the largest real part in place of the largest modulus
+# Section: A reservoir instead of training
+# Hint: An eigenvalue may be complex or negative: what about it decides how fast a state grows?
 def scaled(W, rho):
     return scaled_by_colleague(W, rho)
 
@@ -100,6 +122,8 @@ def read_out(states, h, lmbd, washout):
 
 
 # %% w08-4: states are paired with the motion of the step before
+# Section: A reservoir instead of training
+# Hint: `states[:, t]` knows the force of step $t$; which motion has that force brought about?
 def scaled(W, rho):
     return W * rho / np.abs(np.linalg.eigvals(W)).max()
 
@@ -111,6 +135,8 @@ def read_out(states, h, lmbd, washout):
 
 
 # %% w08-5: x^3 and x^2 v, whatever is asked for
+# Section: From one step to many
+# Hint: Your function adds the same products whatever `terms` says.
 def fit(force, h, terms):
     x, v = h[:, :-1, :1], h[:, :-1, 1:]
     inputs = np.concatenate([h[:, :-1], force[..., None], x**3, x**2 * v][: 2 + len(terms)], axis=2)
@@ -127,6 +153,8 @@ def run(force, theta, terms):
 
 
 # %% w08-5: the pairs are taken as (q, p)
+# Section: From one step to many
+# Hint: In a pair, which number is the power of the position?
 def fit(force, h, terms):
     x, v = h[:, :-1, :1], h[:, :-1, 1:]
     inputs = np.concatenate([h[:, :-1], force[..., None], *(v**p * x**q for p, q in terms)], axis=2)
@@ -143,6 +171,8 @@ def run(force, theta, terms):
 
 
 # %% w08-5: the first force is never used
+# Section: From one step to many
+# Hint: Your run stays at rest one step too long.
 def fit(force, h, terms):
     x, v = h[:, :-1, :1], h[:, :-1, 1:]
     inputs = np.concatenate([h[:, :-1], force[..., None], *(x**p * v**q for p, q in terms)], axis=2)

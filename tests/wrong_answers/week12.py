@@ -1,4 +1,6 @@
 # %% w12-1: the colleague's sheet
+# Section: A sheet of pictures
+# Hint: Try a sheet with three rows and five columns: how far apart are the first pictures of two rows?
 def numbers(rows, columns):
     return rows * np.arange(rows)[:, np.newaxis] + np.arange(columns)
 
@@ -8,6 +10,8 @@ def left_out(rows, columns):
 
 
 # %% w12-1: only what comes after the last one shown
+# Section: A sheet of pictures
+# Hint: The sheet is right; are there numbers that the colleague leaves out in the middle?
 def numbers(rows, columns):
     return np.arange(rows * columns).reshape(rows, columns)
 
@@ -18,6 +22,8 @@ def left_out(rows, columns):
 
 
 # %% w12-1: read down the columns
+# Section: A sheet of pictures
+# Hint: In reading order one goes along a row before going to the next.
 def numbers(rows, columns):
     return np.arange(rows * columns).reshape(columns, rows).T
 
@@ -28,6 +34,8 @@ def left_out(rows, columns):
 
 
 # %% w12-2: divided as if there were as many real pictures of each class
+# Section: A judge
+# Hint: Try a test with more pictures of one class than of another: do the parts into which the judge sorts each class still add up to 1?
 def unfolded(judged, confusion):
     given_true = len(confusion) * confusion / confusion.sum()
     return np.linalg.solve(given_true.T, judged / judged.sum())
@@ -39,6 +47,8 @@ def effective_classes(shares):
 
 
 # %% w12-2: the mix of the real pictures carried over to the generated ones
+# Section: A judge
+# Hint: How likely a picture judged as 3 is a 3 depends on how many threes there are, and among the generated ones that is another number.
 def unfolded(judged, confusion):
     given_judged = confusion / confusion.sum(axis=0)
     return given_judged @ judged / judged.sum()
@@ -50,6 +60,8 @@ def effective_classes(shares):
 
 
 # %% w12-2: the matrix not transposed
+# Section: A judge
+# Hint: You have solved the equation with rows and columns exchanged: which index is summed?
 def unfolded(judged, confusion):
     given_true = confusion / confusion.sum(axis=1, keepdims=True)
     return np.linalg.solve(given_true, judged / judged.sum())
@@ -61,6 +73,8 @@ def effective_classes(shares):
 
 
 # %% w12-2: the logarithm of a class that is missing
+# Section: A judge
+# Hint: What does a class without members add to the entropy?
 def unfolded(judged, confusion):
     given_true = confusion / confusion.sum(axis=1, keepdims=True)
     return np.linalg.solve(given_true.T, judged / judged.sum())
@@ -71,6 +85,8 @@ def effective_classes(shares):
 
 
 # %% w12-3: the colleague's roots of the entries
+# Section: A distance between crowds
+# Hint: Multiply the root that you take of a matrix by itself, as matrices are multiplied: what comes out?
 def frechet_of_moments(mu1, S1, mu2, S2):
     return np.sum((mu1 - mu2) ** 2) + np.trace(S1 + S2 - 2 * np.sqrt(S1 @ S2))
 
@@ -80,6 +96,8 @@ def turned(a, b, phi):
 
 
 # %% w12-3: the product of the roots, right if the clouds have the same axes
+# Section: A distance between crowds
+# Hint: Your distance is right for clouds with the same axes; for others the order of the factors matters.
 def frechet_of_moments(mu1, S1, mu2, S2):
     roots = []
     for S in (S1, S2):
@@ -94,6 +112,8 @@ def turned(a, b, phi):
 
 
 # %% w12-3: between the quarters of a turn as a sine squared
+# Section: A distance between crowds
+# Hint: The first function is right; between no turn and a quarter of a turn the distance does not follow so simple a law.
 def frechet_of_moments(mu1, S1, mu2, S2):
     values, vectors = np.linalg.eigh(S1)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
@@ -106,6 +126,8 @@ def turned(a, b, phi):
 
 
 # %% w12-3: a factorisation that a flat cloud does not have
+# Section: A distance between crowds
+# Hint: A disc without thickness has an eigenvalue 0: which of your steps needs a positive one?
 def frechet_of_moments(mu1, S1, mu2, S2):
     root1, root2 = np.linalg.cholesky(S1), np.linalg.cholesky(S2)
     cross = np.linalg.svd(root1.T @ root2, compute_uv=False).sum()
@@ -117,6 +139,8 @@ def turned(a, b, phi):
 
 
 # %% w12-4: the pushes weighted with 1 - rho
+# Section: Where the samples are
+# Hint: How does the variance of a sum follow from those of its parts? Your film loses its norm.
 def norm_of_walk(m, h, k):
     return np.sqrt(m * (1 + k * h**2))
 
@@ -133,6 +157,8 @@ def steps_to_forget(rho, epsilon):
 
 
 # %% w12-4: the step counted twice instead of its square
+# Section: Where the samples are
+# Hint: The pushes are independent: do their lengths add up, or what does?
 def norm_of_walk(m, h, k):
     return np.sqrt(m) * (1 + k * h)
 
@@ -149,6 +175,8 @@ def steps_to_forget(rho, epsilon):
 
 
 # %% w12-4: the start left out of the norm
+# Section: Where the samples are
+# Hint: Count the frames of a film, and the frames whose norm you look at.
 def norm_of_walk(m, h, k):
     return np.sqrt(m * k) * h
 
@@ -165,6 +193,8 @@ def steps_to_forget(rho, epsilon):
 
 
 # %% w12-4: the nearest whole number of steps
+# Section: Where the samples are
+# Hint: *At most* $\epsilon$: which whole number of steps is the first that suffices?
 def norm_of_walk(m, h, k):
     return np.sqrt(m * (1 + k * h**2))
 
@@ -181,6 +211,8 @@ def steps_to_forget(rho, epsilon):
 
 
 # %% w12-5: nan replaced by the first vector
+# Section: From one digit to another
+# Hint: Two vectors of the same direction may have different norms: what lies between them?
 def arc(z1, z2, t):
     product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
     omega = np.arccos((z1 * z2).sum(axis=1) / product)[:, np.newaxis]
@@ -195,6 +227,8 @@ def tour(keys, steps):
 
 
 # %% w12-5: the colleague's arc
+# Section: From one digit to another
+# Hint: This is what the colleague has written: print the cosine of a vector with itself.
 def arc(z1, z2, t):
     product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
     omega = np.arccos((z1 * z2).sum(axis=1) / product)[:, np.newaxis]
@@ -208,6 +242,8 @@ def tour(keys, steps):
 
 
 # %% w12-5: every key between two legs shown twice
+# Section: From one digit to another
+# Hint: Print the frames of a path with two legs: which of them are there more often than asked for?
 def arc(z1, z2, t):
     product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
     omega = np.arccos(np.clip((z1 * z2).sum(axis=1) / product, -1, 1))[:, np.newaxis]
@@ -221,6 +257,8 @@ def tour(keys, steps):
 
 
 # %% w12-5: small and large angles cut off
+# Section: From one digit to another
+# Hint: Angles that are small but not zero, and large ones, are as good as others: yours are changed.
 def arc(z1, z2, t):
     product = np.linalg.norm(z1, axis=1) * np.linalg.norm(z2, axis=1)
     omega = np.arccos(np.clip((z1 * z2).sum(axis=1) / product, -1, 1))[:, np.newaxis]
@@ -234,6 +272,8 @@ def tour(keys, steps):
 
 
 # %% w12-6: no constant in the fit
+# Section: Directions
+# Hint: The quantities are not zero at $z = 0$: what belongs into the fit besides the slopes?
 def slopes(Z, Q):
     return np.linalg.lstsq(Z, Q, rcond=None)[0]
 
@@ -248,6 +288,8 @@ def effects(Z, moves):
 
 
 # %% w12-6: each quantity along its own slope
+# Section: Directions
+# Hint: Your moves change one quantity by 1, and the others as well.
 def slopes(Z, Q):
     return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q, rcond=None)[0][:-1]
 
@@ -262,6 +304,8 @@ def effects(Z, moves):
 
 
 # %% w12-6: the effects on the mean latent vector only
+# Section: Directions
+# Hint: The mean of a change is not the change at the mean.
 def slopes(Z, Q):
     return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q, rcond=None)[0][:-1]
 
@@ -276,6 +320,8 @@ def effects(Z, moves):
 
 
 # %% w12-6: rows and columns of the effects exchanged
+# Section: Directions
+# Hint: Which index counts the quantities, and which the moves?
 def slopes(Z, Q):
     return np.linalg.lstsq(np.column_stack([Z, np.ones(len(Z))]), Q, rcond=None)[0][:-1]
 

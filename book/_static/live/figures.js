@@ -64,7 +64,7 @@
       const start = () => ({ units: [1.05, 1.4, 2].map((place) => ({ place, steepness: 5, height: 0.5 })), constant: 0 });
       let { units, constant } = start();
 
-      // Equation (8): y = sum of v tanh(w (x - c)) + v_0.
+      // Equation (9): y = sum of v tanh(w (x - c)) + v_0.
       const network = () => [
         {
           kind: "dense",
