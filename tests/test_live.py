@@ -326,6 +326,23 @@ def test_nothing_is_loaded_before_a_click_and_a_second_click_closes(tab):
 
 
 @needs_chromium
+@pytest.mark.parametrize("name", [name for name, asked in CELLS.items() if "live" in asked])
+def test_a_figure_is_drawn_within_a_second_of_the_click(tab, name):
+    """By the page's own clock; the best of five, because a busy machine only ever makes it slower."""
+    script = """name => new Promise(done => {
+        const start = performance.now();
+        const look = () => Live.shown[name] ? done(performance.now() - start) : setTimeout(look, 1);
+        document.querySelector(`#${name} + .live .live-open`).click();
+        look();
+    })"""
+    waited = []
+    for _ in range(5):
+        tab.reload()
+        waited.append(tab.evaluate(script, name))
+    assert min(waited) < 1000
+
+
+@needs_chromium
 def test_weights_that_cannot_be_loaded_are_named_and_asked_for_again(tab, page):
     weights = page.parent / "live" / "digits_networks.js"
     hidden = weights.rename(weights.with_suffix(".hidden"))
