@@ -59,7 +59,7 @@
   Live.figures["fig-w1-fits"] = {
     open(panel) {
       const inputs = (r) => array([r.length, 1], r.map(scaled));
-      const [fit, judge, drawn] = [line(400), line(2000).slice(1, -1), line(300)];
+      const [fit, judge, drawn] = [line(200), line(2000).slice(1, -1), line(300)];
       const [given, wanted] = [inputs(fit), array([fit.length, 1], fit.map(lennardJones))];
       const start = () => ({ units: [1.05, 1.4, 2].map((place) => ({ place, steepness: 5, height: 0.5 })), constant: 0 });
       let { units, constant } = start();
@@ -112,7 +112,7 @@
         level.set(constant);
       };
 
-      // Gradient descent on the mean squared error at the 400 distances for fitting, for about 30 ms of each frame.
+      // Gradient descent on the mean squared error at the 200 distances for fitting, for about 30 ms of each frame.
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       let [steps, running] = [0, false];
       const run = make("button", { type: "button" });
