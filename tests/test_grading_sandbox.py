@@ -85,6 +85,7 @@ def test_what_a_cell_shows_comes_out(box):
     assert run(box, "1 +")["error"] == "SyntaxError: invalid syntax (line 1 of the cell)"
 
 
+@pytest.mark.browser  # for `make class`: it takes long
 def test_a_network_is_trained_within_the_limits(monkeypatch):
     """With the threads of a machine of 64 cores, of which a program sees few: each thread takes address space, of which there is a limit.
 
@@ -400,7 +401,7 @@ def test_cells_above_a_stopper_run_again_and_its_check_fails():
 
 def test_a_submission_ends_when_its_time_is_up():
     started = time.monotonic()
-    errors = judged([(None, "import time\ntime.sleep(15)")] * 4 + [("check", "")], seconds=5, cell=20)
+    errors = judged([(None, "import time\ntime.sleep(15)")] * 4 + [("check", "")], seconds=2, cell=20)
     assert errors[-1] == grading.TOO_LATE and time.monotonic() - started < UNSTOPPED / 2
 
 
