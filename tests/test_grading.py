@@ -318,9 +318,9 @@ def test_feedback_knows_the_mistake(marked):
     """A mistake that is kept is named with a link to its lecture; another one is not guessed at."""
     hints = [tag.parent.text for tag in page(marked[0], "partly right").find_all("strong") if tag.text == "A hint."]
     assert len(hints) == 1 and "one known mistake gives. What you return are the slopes of the pieces; what does one unit do" in hints[0]
-    links = [tag["href"] for tag in page(marked[0], "partly right").find_all("a") if tag.text.startswith("Week 1, “How much can one")]
+    links = [tag["href"] for tag in page(marked[0], "partly right").find_all("a") if tag.text.startswith("Week 1, “The adjustable step")]
     name, _, anchor = links[0].rpartition("/")[2].partition("#")
-    assert (ROOT / "notebooks" / name).is_file() and anchor == "How-much-can-one-hidden-layer-draw%3F"
+    assert (ROOT / "notebooks" / name).is_file() and anchor == "The-adjustable-step-and-the-tower-of-steps"
     assert "A hint." not in page(marked[0], "perfect").text + page(marked[0], "equal to everything").text
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools import collect, exercises, handed_in
+from tools import collect, exercises, grading, handed_in
 
 ROOT = Path(__file__).resolve().parent.parent
 WEEK = "week01"
@@ -273,6 +273,26 @@ def test_a_link_to_a_file_of_the_instructor_does_not_count(tmp_path):
         handed_in.find(tmp_path / "anna", WEEK)
 
 
+@pytest.mark.parametrize("link", ["anna", f"anna/{WEEK}"])
+def test_a_link_to_a_folder_of_the_instructor_does_not_count(tmp_path, link):
+    source = tmp_path / "source" / link.rpartition("/")[2] / (WEEK if link == "anna" else "")
+    source.mkdir(parents=True)
+    (source / f"{WEEK}.ipynb").touch()
+    (source / "helper.py").touch()
+    place = tmp_path / "submitted" / link
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / "source" / link.rpartition("/")[2])
+    with pytest.raises(ValueError, match=r"^the folder is empty[.]$"):
+        handed_in.find(tmp_path / "submitted" / "anna", WEEK)
+
+
+def test_a_file_too_large_to_be_kept_takes_no_room_from_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(grading, "MAX_BESIDE", 10)
+    for name, size in {"a.png": 11, "b.py": 6, "c.py": 6, "d.py": 4}.items():
+        (tmp_path / name).write_bytes(b"x" * size)
+    assert sorted(grading.beside(tmp_path)) == ["b.py", "d.py"]
+
+
 @pytest.mark.parametrize(
     "name", ["Meier, Anna", "O'Brien", "Müller", "Mu\u0308ller", "-rf", "--help", "王", "👩🏽‍🔬", "$HOME", "{0}", "x" * 200]
 )
@@ -334,6 +354,40 @@ def test_an_archive_writes_nowhere_else(tmp_path, name):
     collect.collect(folder, WEEK, packed)
     assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*") if path.is_file()} == {"all.zip", "course"}
     assert {path.relative_to(folder).parts[0] for path in folder.rglob("*") if path.is_file()} <= {"submitted", "people.csv"}
+
+
+def test_nobody_can_hand_in_for_another(tmp_path):
+    """What looks like a second student within a file's name is a part of that name."""
+    names = ["Bob_2_assignsubmission_file_week01.ipynb", "Anna_1_assignsubmission_file_x_2_assignsubmission_file_week01.ipynb"]
+    collect.collect(tmp_path, WEEK, archive(tmp_path / "all.zip", *names))
+    assert (tmp_path / "submitted" / "Bob" / WEEK / "week01.ipynb").read_text() == names[0]
+    collect.collect(tmp_path, WEEK, archive(tmp_path / "next.zip", "Bob_7_assignsubmission_file_week01.ipynb"))
+    assert (tmp_path / "submitted" / "Bob" / WEEK / "week01.ipynb").read_text() == names[0]
+    assert (tmp_path / "submitted" / "Bob 7" / WEEK / "week01.ipynb").is_file()
+
+
+def test_one_odd_file_of_an_archive_stops_no_other_and_the_last_date_counts(tmp_path):
+    where = "Anna_1_assignsubmission_file_/"
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        for name, date in {
+            f"{where}week01.ipynb": (2027, 5, 9, 0, 0, 0),
+            f"{where}old.txt": (2027, 5, 1, 0, 0, 0),
+            f"{where}..": (2027, 5, 1, 0, 0, 0),
+            f"{where}{'x' * 400}": (2027, 5, 1, 0, 0, 0),
+            f"{where}sub/week01.ipynb": (2027, 5, 1, 0, 0, 0),
+            ".._3_assignsubmission_file_/week01.ipynb": (2027, 5, 1, 0, 0, 0),
+            "Bob_2_assignsubmission_file_/week01.ipynb": (2027, 5, 2, 0, 0, 0),
+        }.items():
+            packed.writestr(zipfile.ZipInfo(name, date), name)
+        odd = zipfile.ZipInfo(f"{where}undated.txt", (1980, 1, 1, 0, 0, 0))
+        odd.date_time = (1980, 0, 0, 0, 0, 0)
+        packed.writestr(odd, "x")
+    problems = collect.collect(tmp_path, WEEK, tmp_path / "all.zip")
+    assert len(problems) == 5 and all(problem.startswith(("Anna: ", "..: the folder's name is '..'")) for problem in problems), problems
+    stamps = {path.parts[-3]: path.read_text()[:10] for path in (tmp_path / "submitted").rglob("timestamp.txt")}
+    assert stamps == {"Anna": "2027-05-09", "Bob": "2027-05-02"}
+    assert (tmp_path / "submitted" / "Anna" / WEEK / "week01.ipynb").read_text() == f"{where}week01.ipynb"
+    assert {person["student_id"] for person in collect.people(tmp_path / collect.PEOPLE)} == {"Anna", "Bob"}
 
 
 def test_no_archive_is_named(tmp_path):

@@ -67,6 +67,16 @@ def test_a_table_of_marks_holds_names_of_every_kind(gradebook, tmp_path):
     assert not list(tmp_path.glob("marks-*.csv"))
 
 
+def test_no_spreadsheet_computes_with_a_name(tmp_path):
+    marks.table(tmp_path / "table.csv", [{"student_id": name, "score": -1.5} for name in ("=1+1", "@SUM(A1)", "-rf", "a=b")])
+    assert [(row["student_id"], row["score"]) for row in read(tmp_path / "table.csv")] == [
+        ("'=1+1", "-1.5"),
+        ("'@SUM(A1)", "-1.5"),
+        ("'-rf", "-1.5"),
+        ("a=b", "-1.5"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("platform", "columns"),
     [

@@ -298,7 +298,7 @@ def test_halfway_the_picture_is_as_the_answers_say(tab):
 @pytest.mark.parametrize("name", [*CELLS, "fig-alone"])
 def test_an_answer_brings_its_reason_opens_the_figure_and_is_remembered(tab, name):
     asked = {**CELLS, "fig-alone": ALONE}[name]
-    for number, answer in enumerate(asked["predict"]["answers"]):
+    for answer in asked["predict"]["answers"]:
         button = part(tab, name).get_by_role("button", name=answer["text"], exact=True)
         button.focus()
         tab.keyboard.press("Enter")

@@ -9,6 +9,7 @@ import datetime
 import re
 import shutil
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from tools import handed_in
@@ -16,7 +17,7 @@ from tools import handed_in
 PEOPLE = "people.csv"
 COLUMNS = ("student_id", "platform", "number", "name")
 PLATFORMS = {
-    "moodle": re.compile(r"(?P<name>[^/]+)_(?P<number>\d+)_assignsubmission_file_?/?(?P<file>.+)"),
+    "moodle": re.compile(r"(?P<name>[^/]+?)_(?P<number>\d+)_assignsubmission_file_?/?(?P<file>.+)"),
     "canvas": re.compile(r"(?P<name>[^/_]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>[^/]+)"),
 }
 
@@ -44,7 +45,7 @@ def collect(folder: Path, week: str, archive: Path) -> list[str]:
     if not zipfile.is_zipfile(archive):
         raise ValueError(f"{archive} is no zip archive, expected the archive of submissions of Moodle or Canvas.")
     known = {(person["platform"], person["number"]): person for person in people(folder / PEOPLE)}
-    problems, cleared = [], set()
+    problems, handed = [], {}
     with zipfile.ZipFile(archive) as packed:
         members = [member for member in packed.infolist() if not member.is_dir()]
         platform, found = max(((name, matches(members, pattern)) for name, pattern in PLATFORMS.items()), key=lambda pair: len(pair[1]))
@@ -55,25 +56,33 @@ def collect(folder: Path, week: str, archive: Path) -> list[str]:
         names = [match["name"] for match in {match["number"]: match for match in found.values()}.values()]
         for member, match in found.items():
             person = {"platform": platform, "number": match["number"], "name": match["name"]}
-            # Two people may have one name.
-            student = match["name"] if names.count(match["name"]) == 1 else f"{match['name']} {match['number']}"
-            student = known.get((platform, match["number"]), {}).get("student_id", student)
+            key = platform, match["number"]
+            # Two people may have one name, in this archive or in two.
+            others = {other["student_id"] for number, other in known.items() if number != key}
+            student = (
+                match["name"] if names.count(match["name"]) == 1 and match["name"] not in others else f"{match['name']} {match['number']}"
+            )
+            student = known.get(key, {}).get("student_id", student)
+            target = folder / "submitted" / student / week
             try:
                 handed_in.check_name(student)
                 if member.file_size > handed_in.MAX_BYTES:
                     raise ValueError(f"{member.filename} has {member.file_size} bytes, expected at most {handed_in.MAX_BYTES}.")
-            except ValueError as error:
+                date, content = datetime.datetime(*member.date_time).astimezone(), packed.read(member)
+                if target not in handed:
+                    shutil.rmtree(target, ignore_errors=True)
+                    target.mkdir(parents=True)
+                file = target / PurePosixPath(match["file"]).name
+                if file.exists():
+                    raise ValueError(f"{member.filename} is the second file of this name, expected one; the first was kept.")
+                file.write_bytes(content)
+            # Names that no system takes, dates that are none, and whatever a damaged archive raises.
+            except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
                 problems.append(f"{match['name']}: {error}")
                 continue
-            target = folder / "submitted" / student / week
-            if target not in cleared:
-                shutil.rmtree(target, ignore_errors=True)
-                target.mkdir(parents=True)
-                cleared.add(target)
-            (target / PurePosixPath(match["file"]).name).write_bytes(packed.read(member))
-            handed = datetime.datetime(*member.date_time).astimezone()
-            (target / "timestamp.txt").write_text(handed.isoformat(sep=" ", timespec="seconds"))
-            known[platform, match["number"]] = {"student_id": student, **person}
+            handed[target] = max(date, handed.get(target, date))  # the last file counts
+            (target / "timestamp.txt").write_text(handed[target].isoformat(sep=" ", timespec="seconds"))
+            known[key] = {"student_id": student, **person}
         problems += [f"{member.filename} has no name that {platform.title()} gives" for member in members if member not in found]
     with (folder / PEOPLE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)

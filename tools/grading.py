@@ -26,7 +26,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Float, Int
 
-from tools import mistakes, sandboxed, seeds
+from tools import handed_in, mistakes, sandboxed, seeds
 from tools.feedback import about
 from tools.sandbox import MAX_REPLY, Sandbox, StoppedError
 
@@ -298,7 +298,7 @@ class SandboxExecute(NbGraderPreprocessor):
             locked = {name: seeds.put(source, seed) for name, source in locked.items()}
             for cell in nb.cells:
                 cell.source = seeds.put(cell.source, seed) if grade_id(cell) in locked else cell.source
-        files = beside(Path("submitted") / who["student"] / who["assignment"])
+        files = beside(handed_in.find(Path("submitted", who["student"]), who["assignment"]).parent)
 
         def start() -> Sandbox:
             return Sandbox(self.seconds_per_cell, self.megabytes, self.processes, self.trust, files)
@@ -325,10 +325,11 @@ def beside(folder: Path) -> dict[str, bytes]:
     """The small files beside a notebook, by their path below its folder."""
     found, room = {}, MAX_BESIDE
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink() and path.suffix != ".ipynb" and path.name != "timestamp.txt":
-            room -= path.stat().st_size
-            if room >= 0:
-                found[str(path.relative_to(folder))] = path.read_bytes()
+        if not handed_in.is_own(path, folder) or path.suffix == ".ipynb" or path.name == "timestamp.txt":
+            continue
+        if (size := path.stat().st_size) <= room:
+            room -= size
+            found[str(path.relative_to(folder))] = path.read_bytes()
     return found
 
 

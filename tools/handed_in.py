@@ -30,9 +30,16 @@ def check_name(name: str) -> None:
         ValueError: it has characters that mean something else there or in patterns.
     """
     odd = sorted({c for c in name if c in NOT_IN_NAMES or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")})
+    if name in (".", ".."):
+        raise ValueError(f"the folder's name is {name!r}, expected a student's name; rename it.")
     if odd or name != name.strip():
         what = " and ".join(ascii(c) for c in odd) or "a space at an end"
         raise ValueError(f"the folder's name has {what}, expected a name without < > \" \\ * ? [, line breaks and outer spaces; rename it.")
+
+
+def is_own(path: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder itself, and not behind a link that may lead to the solutions or to somebody else's work."""
+    return path.is_file() and path.resolve() == folder.parent.resolve() / path.relative_to(folder.parent)
 
 
 def find(folder: Path, week: str) -> Path:
@@ -42,13 +49,11 @@ def find(folder: Path, week: str) -> Path:
         ValueError: there is none, or it cannot be told which one counts.
     """
     right = folder / week / f"{week}.ipynb"
-    if right.is_file() and not right.is_symlink():
+    if is_own(right, folder):
         return right
     number = int(week.removeprefix("week"))
     this = re.compile(rf"week[\W_]*0*{number}(?!\d)", re.IGNORECASE)
-    files = [
-        path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink() and ".ipynb_checkpoints" not in path.parts
-    ]
+    files = [path for path in sorted(folder.rglob("*")) if is_own(path, folder) and ".ipynb_checkpoints" not in path.parts]
     # What lies in a folder of the week belongs to it, and so does what names no week at all.
     said = {path: str(path.relative_to(folder)) for path in files}
     files = [path for path in files if this.search(said[path]) or not re.search(r"week[\W_]*\d", said[path], re.IGNORECASE)]

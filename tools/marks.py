@@ -90,7 +90,12 @@ def table(path: Path, lines: list[dict]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, lines[0].keys())
         writer.writeheader()
-        writer.writerows(lines)
+        writer.writerows({key: harmless(value) for key, value in line.items()} for line in lines)
+
+
+def harmless(value: object) -> object:
+    """A text that a spreadsheet would take for a formula, with an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 def write(folder: Path, gradebook: Gradebook, week: str) -> None:
