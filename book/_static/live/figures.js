@@ -355,7 +355,7 @@
         which = k;
         changed();
       });
-      const shift = (key, label) => Live.slider(label, { min: -3, max: 3, step: 1, unit: "pixels" }, (value) => ((move[key] = value), changed()));
+      const shift = (key, label) => Live.slider(label, { min: -3, max: 3, step: 1, unit: "px" }, (value) => ((move[key] = value), changed()));
       const shifts = [shift("right", "move right"), shift("down", "move down")];
       shifts.forEach(({ set }) => set(0));
 
