@@ -107,6 +107,11 @@ def test_nothing_of_a_students_runs_in_feedback(graded, browser):
     assert title != "taken" and "document.title = 'taken'" in text and re.search(r"not yet marked of 4", text)
 
 
+def worked() -> float:
+    """Seconds of the processor, of this process and of all that it has waited for."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
 def test_a_class_of_120_is_graded(tmp_path):
     """Some with figures, some who attack: everybody gets what is deserved, and the grader stays small."""
     folder = tmp_path / "physics-2027"
@@ -132,12 +137,12 @@ def test_a_class_of_120_is_graded(tmp_path):
         put(folder, name, copy.deepcopy(released), answers)
         wanted[name] = ALL
     untouched = snapshot(folder / "submitted") | snapshot(canary)
-    started = time.monotonic()
+    started, before = time.monotonic(), worked()
     course.grade(folder, WEEK, trust=False)
-    took = time.monotonic() - started
+    took, spent = time.monotonic() - started, worked() - before
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # MB, the most there was
-    print(f"120 submissions: {took:.0f} s, at most {held:.0f} MB")
+    print(f"120 submissions: {took:.0f} s, {spent:.0f} s of the processor, at most {held:.0f} MB")
     assert len(wanted) == 120 and given_marks(folder) == wanted
     assert snapshot(folder / "submitted") | snapshot(canary) == untouched
-    assert took < 15 * 60  # on a slow machine; what never ends takes 80 s of it
+    assert spent < 15 * 60  # of the processor, since this machine may have more to do; what never ends takes 80 s of it
     assert held < 1000
